@@ -1,0 +1,17 @@
+"""The end: what came out, and a non-zero exit status while a task is failed."""
+
+
+rule outcome:
+    """Say what came out and what failed."""
+    input:
+        rules.tasks.output,
+    output:
+        "<results>/outcome.json",
+    log:
+        "<logs>/outcome.log",
+    params:
+        command=_parse.command("outcome", *study.directories, study.on_failure),
+    retries: 0
+    localrule: True
+    shell:
+        "{params.command} 2>&1 | tee {log:q} >&2"

@@ -1,0 +1,20 @@
+"""Run the tasks: one job visits one chunk."""
+
+
+rule run:
+    """Bring the tables of one chunk up to its manifest."""
+    input:
+        manifest="<results>/plan/chunks/{chunk}.parquet",
+    output:
+        [f"<results>/{metric}/{{chunk}}.parquet" for metric in study.metrics],
+        metadata="<results>/metadata/run/{chunk}.parquet",
+    log:
+        "<logs>/run/{chunk}.log",
+    params:
+        command=_parse.command("run"),
+        directories=_parse.quoted(*study.directories[:2]),
+    threads: study.threads
+    resources:
+        **study.resources,
+    shell:
+        "{params.command} {input.manifest:q} {params.directories} {log:q}"

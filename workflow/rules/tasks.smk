@@ -1,0 +1,17 @@
+"""The task table, and one type a column over all files of a table."""
+
+
+rule tasks:
+    """Write the task table; bring the files of all chunks into one schema."""
+    input:
+        record=rules.plan.output.record,
+        tables=_parse.outputs(study),
+    output:
+        "<results>/tasks.parquet",
+    log:
+        "<logs>/tasks.log",
+    params:
+        command=_parse.command("tasks", study.layout.results),
+    localrule: True
+    shell:
+        "{params.command} 2> {log:q}"

@@ -1,0 +1,31 @@
+"""`python -m snakestudy VERB`: the verbs for people, and those the rules call."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ._errors import UserError, nearest
+
+FOR_PEOPLE = {"status": "what is done, what failed, what the next snakemake will do"}
+FOR_RULES = ("plan", "run", "tasks", "outcome")
+
+
+def main(arguments: Sequence[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m snakestudy VERB [--help]\n")
+        print("\n".join(f"  {verb:10}{text}" for verb, text in FOR_PEOPLE.items()))
+        return 0 if arguments else 2
+    verb, *rest = arguments
+    try:
+        if verb not in FOR_PEOPLE and verb not in FOR_RULES:
+            raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
+        return importlib.import_module(f"snakestudy.{verb}").main(rest)
+    except UserError as error:
+        print(f"snakestudy: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

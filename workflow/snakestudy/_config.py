@@ -1,0 +1,366 @@
+"""The configuration: YAML 1.2 -> schema -> a frozen Study."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ._errors import UserError, nearest
+from ._layout import RESERVED_METRICS
+from ._values import digest
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+INVOCATION_KEYS = ("retry", "rehash")  # for --config only
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file for the run directory."""
+
+    path: str
+    linkage: str
+    rename: str | None
+    render: str | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Where the rows of one result table come from; without a path the task hands them over."""
+
+    name: str
+    path: str | None = None
+    regex: tuple[str, ...] = ()
+    match: str = "last"
+    reader: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one task runs and what it may use; runtime in seconds."""
+
+    command: str | tuple[str, ...] | None
+    function: str | None
+    setup: str | None
+    inputs: tuple[Input, ...]
+    metrics: tuple[Metric, ...]
+    depends: tuple[str, ...]
+    threads: int
+    mem_mb: float | str | None
+    runtime: float | None
+    retries: int
+    env: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, task: Mapping[str, Any]) -> Task:
+        """The task of a resolved configuration (or of a manifest)."""
+        command = task.get("command")
+        return cls(
+            command=command if isinstance(command, str | None) else tuple(map(str, command)),
+            function=task.get("function"),
+            setup=task.get("setup"),
+            inputs=tuple(Input(**item) for item in task["inputs"]),
+            metrics=tuple(
+                Metric(**{**item, "regex": tuple(item.get("regex", ()))})
+                for item in task["metrics"]
+            ),
+            depends=tuple(task["depends"]),
+            threads=task["threads"],
+            mem_mb=task["mem_mb"],
+            runtime=task["runtime"],
+            retries=task["retries"],
+            env=tuple((name, str(value)) for name, value in task["env"].items()),
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A resolved configuration; `file` is where it was read, for messages."""
+
+    file: str
+    config: dict[str, Any]
+    text_digest: str  # of the text, the overrides and the schema it was checked with
+    invocation: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.config["study"]
+
+    @cached_property
+    def task(self) -> Task:
+        return Task.of(self.config["task"])
+
+
+def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Study:
+    """The study of a configuration file.
+
+    Args:
+        file: path, relative to the working directory.
+        overrides: top-level keys from `--config`, which replace those of the file.
+        previous: the newest plan record; if it was made from the same text, its
+            configuration is taken as it is, unchecked.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"cannot be read ({error})", file=file, fix="Write one, or name it by --configfile."
+        ) from None
+    invocation = {key: overrides[key] for key in INVOCATION_KEYS if key in overrides}
+    values = {key: value for key, value in overrides.items() if key not in invocation}
+    key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))
+    if previous and previous["config_digest"] == key:
+        config = previous["config"]
+    else:
+        config = resolve(file, {**read_yaml(file, text), **values})
+    return Study(file, config, key, invocation)
+
+
+def read_yaml(file: str, text: str) -> dict[str, Any]:
+    """The mapping in a YAML text, read by the rules of YAML 1.2.
+
+    >>> read_yaml("x", "a: 1e-3\\nb: no\\nc: 12:30:00\\nd: 2024-01-01\\ne: 010")
+    {'a': 0.001, 'b': 'no', 'c': '12:30:00', 'd': '2024-01-01', 'e': 10}
+    """
+    try:
+        config = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise UserError(
+            f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}", file=file
+        ) from None
+    except yaml.YAMLError as error:
+        raise UserError(f"is no YAML: {error}", file=file) from None
+    if not isinstance(config, dict):
+        raise UserError("is no mapping of keys to values", file=file)
+    return config
+
+
+def resolve(file: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration checked, with every default and every short form written out."""
+    try:
+        _check_schema(config)
+        resolved = _with_defaults(config, _schema())
+        task = _with_defaults(config["task"], _schema()["$defs"]["task"])
+        design = config["design"]
+        resolved["design"] = design if isinstance(design, list) else [design]
+        resolved["task"] = _resolve_task(task)
+        _unique(resolved["chunks"]["by"], "chunks.by")
+        return resolved
+    except UserError as error:
+        raise error.at(file=file) from None
+
+
+def seconds(duration: float | str) -> float:
+    """A duration in seconds.
+
+    >>> seconds("20m"), seconds(30)
+    (1200.0, 30.0)
+    """
+    if isinstance(duration, str):
+        return float(duration[:-1]) * _SECONDS[duration[-1]]
+    return float(duration)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema, doubled keys refused."""
+
+    yaml_implicit_resolvers: dict = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                problem = f"the key {key!r} is no text; write it in quotes"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+                problem = f"the key {key!r} is doubled"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+    ("merge", r"<<", ["<"]),
+):
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first
+    )
+_Loader.add_constructor(
+    "tag:yaml.org,2002:int",
+    lambda loader, node: int(node.value, 0 if node.value[:2] in ("0o", "0x") else 10),
+)
+_Loader.add_constructor(
+    "tag:yaml.org,2002:float",
+    lambda loader, node: float(node.value.replace(".inf", "inf").replace(".nan", "nan"))
+    if node.value.lower().lstrip("+-") in (".inf", ".nan")
+    else float(node.value),
+)
+
+
+def _schema() -> dict[str, Any]:
+    global _SCHEMA
+    if _SCHEMA is None:
+        _SCHEMA = yaml.safe_load(SCHEMA.read_text())
+    return _SCHEMA
+
+
+_SCHEMA: dict[str, Any] | None = None
+
+
+def _with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    filled = dict(values)
+    for key, rule in schema["properties"].items():
+        if "default" in rule:
+            filled.setdefault(key, rule["default"])
+        if rule.get("type") == "object" and "properties" in rule:
+            filled[key] = _with_defaults(filled[key], rule)
+    return filled
+
+
+def _check_schema(config: dict[str, Any]) -> None:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import best_match
+
+    error = best_match(Draft202012Validator(_schema()).iter_errors(config))
+    if error is None:
+        return
+    key = ".".join(str(part) for part in error.absolute_path)
+    rule, wanted, value = error.validator, error.validator_value, error.instance
+    if rule == "additionalProperties":
+        known = error.schema["properties"]
+        word = next(name for name in value if name not in known)
+        key = f"{key}.{word}" if key else word
+        raise UserError("unknown key", key=key, value=value[word], fix=nearest(word, known))
+    if rule == "required":
+        word = next(name for name in wanted if name not in value)
+        raise UserError(f"the key {word} is missing", key=key or None, fix=_described(error, word))
+    message, fix = _in_words(rule, wanted, error)
+    raise UserError(message, key=key, value=value, fix=fix)
+
+
+def _described(error: Any, word: str) -> str:
+    return error.schema["properties"].get(word, {}).get("description", "")
+
+
+def _in_words(rule: str, wanted: Any, error: Any) -> tuple[str, str | None]:
+    """What a broken rule of the schema means, and what to write instead."""
+    described = error.schema.get("description")
+    if rule == "enum":
+        return "is not known", nearest(str(error.instance), map(str, wanted))
+    if rule == "type":
+        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        names = {"object": "mapping", "array": "list"}
+        for kind, name in names.items():
+            kinds = kinds.replace(kind, name)
+        return f"must be of type {kinds}", described
+    if rule in ("minLength", "minItems", "minProperties"):
+        return "is empty", described or "Write at least one."
+    if rule == "minimum":
+        return f"must be at least {wanted}", described
+    if rule == "exclusiveMinimum":
+        return f"must be more than {wanted}", described
+    if rule == "pattern":
+        if "py" in wanted:
+            return "must name a function", "Write path/to/file.py:function."
+        return "is no duration", "Write for example 30s, 20m, 2h or 1d."
+    if rule == "anyOf":
+        return "is not of a known form", described
+    return error.message, described
+
+
+def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
+    """Short forms of inputs, metrics and durations written out, cross-checks made."""
+    command, function = task.get("command"), task.get("function")
+    if (command is None) == (function is None):
+        given = "both are there" if command else "neither is there"
+        raise UserError(f"needs a command or a function; {given}", key="task", fix="Write one.")
+    if function and task.get("setup"):
+        raise UserError("goes with a command only", key="task.setup", value=task["setup"])
+    metrics = task.get("metrics", ["result"] if function else [])
+    if isinstance(metrics, list):
+        metrics = {name: {} for name in _unique(metrics, "task.metrics")}
+    elif function and metrics:
+        raise UserError(
+            "a function returns its metrics", key="task.metrics", fix="Write a list of names."
+        )
+    return {
+        **task,
+        "inputs": [
+            _resolve_input(item, f"task.inputs.{i}") for i, item in enumerate(task["inputs"])
+        ],
+        "metrics": [_resolve_metric(name, metric) for name, metric in metrics.items()],
+        "runtime": None if task["runtime"] is None else seconds(task["runtime"]),
+    }
+
+
+def _unique(names: list[str], key: str) -> list[str]:
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise UserError("is doubled", key=key, value=doubled[0])
+    return names
+
+
+def _resolve_input(item: str | dict[str, Any], key: str) -> dict[str, Any]:
+    item = {"path": item} if isinstance(item, str) else item
+    resolved = {"rename": None, "render": None, "linkage": "shared", **item}
+    if "linkage" not in item and (item.get("render") or "{" in item["path"]):
+        resolved["linkage"] = "copy"  # one file a task: there is nothing to share
+    if item.get("render") and item.get("linkage", "copy") != "copy":
+        raise UserError(
+            "a rendered file is the task's own",
+            key=f"{key}.linkage",
+            value=item["linkage"],
+            fix="Leave linkage out.",
+        )
+    return resolved
+
+
+def _resolve_metric(name: str, metric: str | dict[str, Any]) -> dict[str, Any]:
+    key = f"task.metrics.{name}"
+    if name in RESERVED_METRICS or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        problem = "is reserved" if name in RESERVED_METRICS else "is no identifier"
+        raise UserError(problem, key="task.metrics", value=name, fix="Choose another metric name.")
+    metric = {"path": metric} if isinstance(metric, str) else dict(metric)
+    if "match" in metric and "regex" not in metric:
+        raise UserError("goes with regex only", key=f"{key}.match", value=metric["match"])
+    if "regex" in metric and "reader" in metric:
+        raise UserError("has both regex and reader", key=key, fix="Write one of them.")
+    if "regex" in metric:
+        patterns = metric["regex"]
+        metric["regex"] = [patterns] if isinstance(patterns, str) else patterns
+        _check_patterns(metric["regex"], f"{key}.regex")
+    return {"name": name, **metric}
+
+
+def _check_patterns(patterns: list[str], key: str) -> None:
+    seen: set[str] = set()
+    for pattern in patterns:
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise UserError(f"is no regular expression ({error})", key=key, value=pattern) from None
+        if not groups:
+            raise UserError(
+                "names no group", key=key, value=pattern, fix="Write (?P<column>...) in it."
+            )
+        if groups & seen:
+            raise UserError("names a column twice", key=key, value=sorted(groups & seen)[0])
+        seen |= groups
+

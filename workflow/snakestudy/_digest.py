@@ -1,0 +1,305 @@
+"""What results depend on, as digests, and what changed, in words."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import os
+import re
+import shlex
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ._config import Study, Task
+from ._errors import UserError
+from ._values import digest_of
+
+_SCRIPTS = (".py", ".sh", ".R", ".r", ".jl", ".pl", ".m")
+_RACY_NS = 2_000_000_000  # a file this young may change again within its own time stamp
+
+
+@dataclass
+class Fingerprints:
+    """SHA-256 of files; a file whose size and mtime are known is not read again."""
+
+    known: dict[str, list[Any]] = field(default_factory=dict)  # path -> [size, mtime_ns, sha256]
+    seen: dict[str, list[Any]] = field(default_factory=dict)  # what this process asked for
+
+    @classmethod
+    def load(cls, path: Path) -> Fingerprints:
+        try:
+            return cls(json.loads(path.read_text()))
+        except (OSError, ValueError):
+            return cls()
+
+    def save(self, path: Path) -> None:
+        """Keep what was seen, if it differs from what was known and there is a store."""
+        young = time.time_ns() - _RACY_NS
+        seen = {name: entry for name, entry in self.seen.items() if entry[1] < young}
+        if seen != self.known and path.parent.is_dir():
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
+            temporary.write_text(json.dumps(seen))
+            os.replace(temporary, path)
+
+    def sha256(self, path: str) -> str:
+        """
+        Raises:
+            OSError: if it is no file that can be read.
+        """
+        stat = os.stat(path)
+        known = self.seen.get(path) or self.known.get(path)
+        if not known or known[:2] != [stat.st_size, stat.st_mtime_ns]:
+            with open(path, "rb") as file:
+                known = [
+                    stat.st_size,
+                    stat.st_mtime_ns,
+                    hashlib.file_digest(file, "sha256").hexdigest(),
+                ]
+        self.seen[path] = known
+        return known[2]
+
+
+@dataclass(frozen=True)
+class Science:
+    """All that results of a study depend on, but parameters.
+
+    Attributes:
+        components: what it is, in words -> its digest. Code is listed by the SHA-256
+            of its bytes; `changes` looks closer.
+        metrics: metric -> digest of how its rows are read; "" for rows the task returns.
+        files: every file read for this, path -> SHA-256.
+        code: those of the files that are Python.
+    """
+
+    components: dict[str, str]
+    metrics: dict[str, str]
+    files: dict[str, str]
+    code: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.components)
+
+
+def science_of(study: Study, fingerprints: Fingerprints) -> Science:
+    """
+    Raises:
+        UserError: for a file, script or function that is not there.
+    """
+    task = study.task
+    files: dict[str, str] = {}
+
+    def sha(path: str, key: str) -> str:
+        try:
+            files[path] = fingerprints.sha256(path)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise UserError(
+                problem, file=study.file, key=key, value=path, fix="Paths start at the study."
+            ) from None
+        return files[path]
+
+    components = {f"derive {name}": text for name, text in study.config["derive"].items()}
+    for name in ("command", "setup", "function"):
+        if getattr(task, name):
+            components[name] = digest_of(getattr(task, name))
+    if task.env:
+        components["env"] = digest_of(dict(task.env))
+    for path, key in _sources(task, sha):
+        components[f"code {path}"] = sha(path, key)
+    for number, item in enumerate(task.inputs):
+        key = f"task.inputs.{number}.path"
+        content = None if "{" in item.path else sha(item.path, key)
+        components[f"input {item.path}"] = digest_of([content, item.rename, item.render])
+    for pattern in task.depends:
+        for path in _glob(pattern, study.file):
+            components[f"code {path}"] = sha(path, "task.depends")
+    metrics = {}
+    for metric in task.metrics:
+        reader = _python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
+        read_by = [sha(path, "task.metrics") for path in reader]
+        how = [metric.path, metric.regex, metric.match, metric.reader]
+        metrics[metric.name] = digest_of([*how, *read_by])[:8] if metric.path else ""
+    code = tuple(path for path in files if path.endswith(".py"))
+    return Science(components, metrics, files, code)
+
+
+def changes(
+    old: Mapping[str, str], new: Mapping[str, str], text_of: Callable[[str], str | None]
+) -> list[str]:
+    """What counts as changed between two sets of components, in words.
+
+    Args:
+        text_of: the text of a Python file by its SHA-256, None if it is not known.
+
+    Comments, docstrings and formatting of Python code do not count, nor does a formula
+    that is only there on one side: whatever names it has changed itself.
+    """
+    words = []
+    for label in sorted(old.keys() | new.keys()):
+        before, after = old.get(label), new.get(label)
+        kind, _, name = label.partition(" ")
+        one_sided = before is None or after is None
+        if before == after or (kind == "derive" and one_sided):
+            continue
+        if kind == "code" and not one_sided and same_code(text_of(before), text_of(after)):
+            continue
+        what = {"code": name, "derive": f"the formula of {name}", "input": f"input {name}"}
+        verb = "was added" if before is None else "was removed" if after is None else "changed"
+        words.append(f"{what.get(kind, f'the {kind}')} {verb}")
+    return words
+
+
+def same_code(old: str | None, new: str | None) -> bool:
+    """Whether two Python texts are the same but for comments, docstrings and formatting.
+
+    >>> same_code("x = 1  # one", "x=1"), same_code("x = 1", "x = 2"), same_code(None, None)
+    (True, False, False)
+    """
+    if old is None or new is None:
+        return False
+    try:
+        return _bare(old) == _bare(new)
+    except (SyntaxError, ValueError):
+        return False
+
+
+def _bare(text: str) -> str:
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, str]]:
+    """The files of code that a task runs, with the key that names each."""
+    if task.function:
+        yield from ((path, "task.function") for path in _python_files(task.function, "task.function", sha))
+    for path in command_files(task.command):
+        yield path, "task.command"
+        if path.endswith(".py"):
+            sha(path, "task.command")
+            yield from ((found, "task.command") for found in imported(path))
+
+
+def command_files(command: str | tuple[str, ...] | None) -> list[str]:
+    """The files of the study that a command names, relative to the study."""
+    if not command:
+        return []
+    if isinstance(command, str):
+        text = re.sub(r"\$\{?STUDY_DIR\}?/", "./", command)
+        try:
+            words = shlex.split(text, comments=True)
+        except ValueError:
+            words = text.split()
+    else:
+        words = list(command)
+    found = []
+    for word in words:
+        if "/" not in word or os.path.isabs(word) or "{" in word:
+            continue
+        if os.path.isfile(word):
+            found.append(os.path.normpath(word))
+        elif word.endswith(_SCRIPTS):
+            raise UserError(
+                "is no file", key="task.command", value=word, fix="Paths start at the study."
+            )
+    return list(dict.fromkeys(found))
+
+
+def _python_files(
+    target: str | None, key: str, sha: Callable[[str, str], str]
+) -> list[str]:
+    """The file of a `path.py:function` and the modules of the study that it imports."""
+    if target is None:
+        return []
+    path, _, function = target.rpartition(":")
+    sha(path, key)
+    _check_function(path, function, key)
+    return [path, *imported(path)]
+
+
+def _check_function(path: str, function: str, key: str) -> None:
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError) as error:
+        where = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
+        raise UserError(f"is no Python: {where}{error.args[0]}", key=key, value=path) from None
+    defined = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            defined.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            defined.update((item.asname or item.name).split(".")[0] for item in node.names)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+    if function not in defined:
+        from ._errors import nearest
+
+        raise UserError(
+            f"{path} defines no {function}", key=key, value=function, fix=nearest(function, defined)
+        )
+
+
+def imported(path: str) -> list[str]:
+    """The study's own modules that a Python file imports, directly or through others."""
+    top = os.path.dirname(path)
+    found: dict[str, None] = {}
+    queue = [path]
+    while queue:
+        current = queue.pop()
+        for name in _imports(current):
+            for candidate in _module_files(name, [top, "."]):
+                if candidate != os.path.normpath(path) and candidate not in found:
+                    found[candidate] = None
+                    queue.append(candidate)
+    return list(found)
+
+
+def _imports(path: str) -> list[str]:
+    """Dotted names a file imports; relative ones start with the file's own directory."""
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return []
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [item.name for item in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = Path(path).parent.parts
+                parts = parts[: len(parts) - node.level + 1]
+                base = ".".join([*parts, *([base] if base else [])])
+            names += [base, *(f"{base}.{item.name}".strip(".") for item in node.names)]
+    return [name for name in names if name]
+
+
+def _module_files(name: str, roots: list[str]) -> list[str]:
+    parts = name.split(".")
+    found = []
+    for root in roots:
+        for depth in range(1, len(parts) + 1):
+            base = os.path.join(root, *parts[:depth])
+            for candidate in (f"{base}.py", os.path.join(base, "__init__.py")):
+                if os.path.isfile(candidate):
+                    found.append(os.path.normpath(candidate))
+        if found:
+            break
+    return found
+
+
+def _glob(pattern: str, file: str) -> list[str]:
+    import glob
+
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    if not found:
+        raise UserError("names no file", file=file, key="task.depends", value=pattern)
+    return found

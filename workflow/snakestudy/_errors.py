@@ -1,0 +1,69 @@
+"""Errors for users: what is wrong, where, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+_NOTHING = object()
+
+
+class UserError(Exception):
+    """Something the user can mend; shown as one message, never with a traceback."""
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        file: str | None = None,
+        key: str | None = None,
+        value: Any = _NOTHING,
+        fix: str | None = None,
+    ) -> None:
+        self.problem, self.file, self.key, self.value, self.fix = problem, file, key, value, fix
+        super().__init__(self.message())
+
+    def message(self) -> str:
+        """``file: key = value: problem. fix``, as far as each is known."""
+        place = self.key or ""
+        if self.value is not _NOTHING:
+            place += (" = " if place else "") + shown(self.value)
+        parts = [part for part in (self.file, place, self.problem) if part]
+        text = ": ".join(parts)
+        return f"{text}. {self.fix}" if self.fix else text
+
+    def at(self, file: str | None = None, key: str | None = None) -> UserError:
+        """The same error with its place filled in where it was not known."""
+        value = {} if self.value is _NOTHING else {"value": self.value}
+        return UserError(
+            self.problem, file=self.file or file, key=self.key or key, fix=self.fix, **value
+        )
+
+    def under(self, key: str) -> UserError:
+        """The same error with its key seen from one level further out."""
+        inner = f"{key}.{self.key}" if self.key else key
+        value = {} if self.value is _NOTHING else {"value": self.value}
+        return UserError(self.problem, file=self.file, key=inner, fix=self.fix, **value)
+
+
+def shown(value: Any, limit: int = 80) -> str:
+    """A value as it would be written in YAML's flow style, cut to a readable length."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A sentence that names the known word nearest to a misspelt one, else all of them.
+
+    >>> nearest("comand", ["command", "setup"])
+    'Did you mean command?'
+    >>> nearest("x", ["command", "setup"])
+    'Known: command, setup.'
+    """
+    known = sorted(known)
+    close = difflib.get_close_matches(str(word), known, n=1)
+    if close:
+        return f"Did you mean {close[0]}?"
+    return f"Known: {', '.join(known)}." if known else "None is known here."

@@ -1,0 +1,92 @@
+"""Where everything lies: paths, chunk names, reserved words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = r"\d{5,15}|[0-9a-f]{16}"  # a running number, or the task_id of a chunk of one
+RECORD = r"\d{4,}"
+
+METADATA = (
+    "step",
+    "status",
+    "started",
+    "seconds",
+    "host",
+    "attempt",
+    "exit_code",
+    "error",
+    "max_rss_mb",
+    "digest",
+    "plan",
+)
+RESERVED_PARAMETERS = {"task_id", "seq", "chunk", "plan", "status", "step", *METADATA}
+RESERVED_METRICS = {"plan", "metadata", "tables", "tasks"}
+STEP = "run"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The directories of one study, as Snakemake's pathvars name them."""
+
+    results: Path = Path("results")
+    runs: Path = Path("runs")
+    logs: Path = Path("logs")
+
+    @property
+    def store(self) -> Path:
+        return self.results / ".store"
+
+    @property
+    def proposals(self) -> Path:
+        return self.store / "proposals"
+
+    @property
+    def code(self) -> Path:
+        """Texts of code by their SHA-256, to compare new code with."""
+        return self.store / "code"
+
+    @property
+    def fingerprints(self) -> Path:
+        return self.store / "fingerprints.json"
+
+    @property
+    def tasks(self) -> Path:
+        return self.results / "tasks.parquet"
+
+    @property
+    def outcome(self) -> Path:
+        return self.results / "outcome.json"
+
+    def record(self, plan: int) -> Path:
+        return self.results / "plan" / f"{plan:04d}.json"
+
+    def manifest(self, chunk: str) -> Path:
+        return self.results / "plan" / "chunks" / f"{chunk}.parquet"
+
+    def output(self, metric: str, chunk: str) -> Path:
+        return self.results / metric / f"{chunk}.parquet"
+
+    def metadata(self, chunk: str) -> Path:
+        return self.results / "metadata" / STEP / f"{chunk}.parquet"
+
+    def chunk_store(self, chunk: str) -> Path:
+        return self.store / chunk
+
+    def run_directory(self, task_id: str) -> Path:
+        return self.runs / task_id[:2] / task_id
+
+    def newest_plan(self) -> int:
+        """The number of the newest record, 0 if there is none."""
+        try:
+            names = [path.stem for path in (self.results / "plan").iterdir() if path.suffix == ".json"]
+        except FileNotFoundError:
+            return 0
+        return max((int(name) for name in names if re.fullmatch(RECORD, name)), default=0)
+
+
+def chunk_number(chunk: str) -> int | None:
+    """The running number of a chunk, None for a chunk named by its task_id."""
+    return int(chunk) if len(chunk) < 16 else None

@@ -1,0 +1,103 @@
+"""Manifests: the order for one chunk, everything that is needed to run its tasks.
+
+Columns: task_id, seq, plan (that added the task), `_active`, `_attempt` (the highest
+try that may be made), `_inputs` (digest of the task's own input files, or null), then
+the parameters. A parameter whose values are not all bools, all ints, all floats or all
+texts is held as JSON, so that every value comes out as it went in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ._tables import array, footer_of, read, write
+
+_OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One chunk's order (see `_plan.order_of`) and its tasks."""
+
+    order: dict[str, Any]
+    table: pa.Table
+
+    @property
+    def chunk(self) -> str:
+        return self.order["chunk"]
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return self.table["task_id"].to_pylist()
+
+    @cached_property
+    def active(self) -> list[bool]:
+        return self.table["_active"].to_pylist()
+
+    @cached_property
+    def hash(self) -> str:
+        """Of all that decides what a visit does (parameters follow from the task_ids)."""
+        sha = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode())
+        for name in ("task_id", "_active", "_attempt", "_inputs"):
+            sha.update(json.dumps(self.table[name].to_pylist()).encode())
+        return sha.hexdigest()[:16]
+
+    @property
+    def parameters(self) -> list[str]:
+        return [name for name in self.table.column_names if name not in _OWN]
+
+    def values(self, name: str) -> list[Any]:
+        """A parameter's values as they were declared."""
+        values = self.table[name].to_pylist()
+        if name not in self.order["json"]:
+            return values
+        return [None if value is None else json.loads(value) for value in values]
+
+    def published(self) -> pa.Table:
+        """task_id and parameters as result tables show them, for every task."""
+        columns = {"task_id": self.table["task_id"]}
+        for name in self.parameters:
+            as_is = name not in self.order["json"]
+            columns[name] = self.table[name] if as_is else array(_flat(self.values(name)))
+        return pa.table(columns)
+
+    def save(self, path: Path) -> None:
+        write(self.table, path, {"manifest": self.hash, "order": self.order})
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        table = read(path)
+        footer = footer_of(table.schema)
+        manifest = cls(footer["order"], table.replace_schema_metadata(None))
+        manifest.__dict__["hash"] = footer["manifest"]
+        return manifest
+
+
+def encoded(values: tuple[Any, ...], codes: Any) -> tuple[pa.Array, bool]:
+    """A parameter's column, and whether its values are held as JSON.
+
+    Args:
+        values: the distinct values; codes: the position of each row's value, -1 for null.
+    """
+    kinds = {type(value) for value in values if value is not None}
+    huge = kinds == {int} and max(map(abs, filter(None, values)), default=0) >= 2**63
+    as_json = len(kinds) > 1 or huge or not kinds <= {bool, int, float, str}
+    if as_json:
+        values = tuple(None if v is None else json.dumps(v, ensure_ascii=False) for v in values)
+    indices = pa.array(codes, mask=codes < 0)
+    return pa.array(values).take(indices), as_json
+
+
+def _flat(values: list[Any]) -> list[Any]:
+    """Values as one column of a table: lists and mappings as JSON text."""
+    return [
+        json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+        for value in values
+    ]

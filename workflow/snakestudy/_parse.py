@@ -1,0 +1,133 @@
+"""What the Snakefile needs to declare its rules; imports little, as every process parses it."""
+
+from __future__ import annotations
+
+import math
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ._errors import UserError
+from ._layout import CHUNK, Layout
+from .plan import Prepared, announce, prepare, published
+
+# At parse these look like a run; they must neither plan nor fail on a bad configuration.
+_NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
+
+_PACKAGE = str(Path(__file__).parents[1])
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The plan as rules see it."""
+
+    prepared: Prepared
+    layout: Layout
+
+    @property
+    def directories(self) -> tuple[Path, Path, Path]:
+        return self.layout.results, self.layout.runs, self.layout.logs
+
+    @property
+    def plan(self) -> int:
+        return self.prepared.plan
+
+    @property
+    def publishes(self) -> tuple[str, ...]:
+        return self.prepared.publishes
+
+    @property
+    def proposal(self) -> str:
+        return str(self.prepared.proposal or "")
+
+    @property
+    def metrics(self) -> list[str]:
+        return self.prepared.metrics
+
+    @property
+    def on_failure(self) -> str:
+        return self.prepared.config["on_failure"]
+
+    @property
+    def threads(self) -> int:
+        config = self.prepared.config
+        return config["chunks"]["workers"] * config["task"]["threads"]
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What a job asks for beside threads: functions of its chunk, and what users add.
+
+        mem_mb in MB and runtime in minutes, as Snakemake takes them.
+        """
+        config, chunks = self.prepared.config, self.prepared.chunks
+        workers, limit = config["chunks"]["workers"], config["task"]["runtime"]
+
+        def mem_mb(wildcards: Any, attempt: int) -> int:
+            return chunks[wildcards.chunk]["mem_mb"] * workers * attempt
+
+        def runtime(wildcards: Any) -> int:
+            turns = math.ceil(max(1, chunks[wildcards.chunk]["pending"]) / workers)
+            return math.ceil(turns * limit / 60)
+
+        asked: dict[str, Any] = {}
+        if any(entry["mem_mb"] for entry in chunks.values()):
+            asked["mem_mb"] = mem_mb
+        if limit:
+            asked["runtime"] = runtime
+        return {**asked, **config["resources"]}
+
+
+def prepared(workflow: Any) -> Rules:
+    """Plan in the main process of a run; elsewhere take what was planned last.
+
+    A UserError ends the process with its one message.
+    """
+    results, runs, logs = (
+        Path(workflow.pathvars.apply(path)) for path in ("<results>", "<runs>", "<logs>")
+    )
+    layout = Layout(results, runs, logs)
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [_PACKAGE, *filter(None, [os.environ.get("PYTHONPATH", "").removeprefix(_PACKAGE)])]
+    )
+    if not workflow.is_main_process or _NOT_RUNS & set(sys.argv):
+        return Rules(published(layout), layout)
+    slots = workflow.resource_settings.nodes or workflow.resource_settings.cores or 1
+    try:
+        configfile, overrides = _configuration(workflow)
+        found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
+    except UserError as error:
+        sys.exit(f"snakestudy: {error}")
+    print(announce(found), file=sys.stderr, flush=True)
+    return Rules(found, layout)
+
+
+def outputs(study: Rules) -> list[str]:
+    """The files that all chunks of the plan leave."""
+    directories = [*study.metrics, "metadata/run"]
+    return [f"<results>/{name}/{chunk}.parquet" for chunk in study.prepared.chunks for name in directories]
+
+
+def command(verb: str, *arguments: Any) -> str:
+    """The command line of a verb, run by the Python that runs Snakemake."""
+    return quoted(sys.executable, "-m", "snakestudy", verb, *arguments)
+
+
+def quoted(*words: Any) -> str:
+    return shlex.join(map(str, words))
+
+
+def _configuration(workflow: Any) -> tuple[str, dict[str, Any]]:
+    """The configuration file, relative to the study, and the keys given by --config."""
+    files = [os.path.relpath(file) for file in workflow.overwrite_configfiles]
+    if len(files) > 1:
+        raise UserError(
+            "more than one file", key="--configfile", value=files, fix="Name one study at a time."
+        )
+    given = dict(workflow.config_settings.config)
+    return (files[0] if files else "config/config.yaml"), given
+
+
+__all__ = ["CHUNK", "Rules", "command", "outputs", "prepared", "quoted"]

@@ -1,0 +1,176 @@
+"""Worker processes over the tasks of a visit; a task that kills its worker is its own loss."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from . import _process
+from ._errors import UserError
+from ._task import Item
+from ._worker import FIELDS, SLOT
+
+BATCH_SECONDS = 0.1
+LARGEST_BATCH = 20_000
+MOST_IDLE_DEATHS = 5
+
+
+@dataclass
+class _Worker:
+    process: subprocess.Popen
+    connection: Connection
+    lifeline: int
+    offset: int
+    batch: list[Item] = field(default_factory=list)
+    given: float = 0.0
+    late: bool = False
+
+
+class Pool:
+    """Runs items over `size` workers.
+
+    Args:
+        start: what each worker's `Runner` is made of.
+        limit: seconds a task may run before its worker is killed; None for commands,
+            which their worker limits itself.
+        slots: a file, at least `size` slots long, that tells which tasks are running.
+        log: where workers print.
+    """
+
+    def __init__(
+        self, size: int, start: Mapping[str, Any], limit: float | None, slots: Path, log: BinaryIO
+    ) -> None:
+        self.start, self.limit, self.log = dict(start), limit, log
+        slots.write_bytes(bytes(SLOT.size * size))
+        self.slot_file = slots.open("r+b")
+        self.slots = mmap.mmap(self.slot_file.fileno(), 0)
+        self.workers = [self._spawn(number * SLOT.size) for number in range(size)]
+        self.idle_deaths = 0
+        self.pace = 0.0  # seconds a task, as last seen
+
+    def run(self, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
+        """Yield what workers hand over (see `_worker._run_slice`) until all items are done."""
+        queue = deque(items)
+        while queue or any(worker.batch for worker in self.workers):
+            for worker in self.workers:
+                if queue and not worker.batch:
+                    self._give(worker, queue)
+            busy = {worker.connection: worker for worker in self.workers if worker.batch}
+            for connection in wait(list(busy), timeout=0.1 if self.limit else None):
+                worker = busy[connection]
+                try:
+                    done = connection.recv()
+                except (EOFError, ConnectionResetError):
+                    done = self._died(worker, queue)
+                else:
+                    count = len(done["index"])
+                    queue.extendleft(reversed(worker.batch[count:]))
+                    self.pace = (time.monotonic() - worker.given) / max(count, 1)
+                    worker.batch = []
+                if done:
+                    yield done
+            self._end_the_late()
+
+    def close(self) -> None:
+        """End all workers and what they run."""
+        for worker in self.workers:
+            os.close(worker.lifeline)
+            if worker.batch:
+                _process.kill_tree(worker.process.pid)
+            worker.connection.close()
+        for worker in self.workers:
+            try:
+                worker.process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                _process.kill_tree(worker.process.pid)
+                worker.process.wait()
+        self.slots.close()
+        self.slot_file.close()
+
+    def _spawn(self, offset: int) -> _Worker:
+        ours, theirs = Pipe()
+        read_end, lifeline = os.pipe()
+        fds = (theirs.fileno(), read_end, self.slot_file.fileno())
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakestudy._worker", *map(str, fds), str(offset)],
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": _python_path()},
+        )
+        theirs.close()
+        os.close(read_end)
+        ours.send(self.start)
+        return _Worker(process, ours, lifeline, offset)
+
+    def _give(self, worker: _Worker, queue: deque[Item]) -> None:
+        fair = ceil(len(queue) / (2 * len(self.workers)))
+        wanted = int(BATCH_SECONDS / self.pace) if self.pace else 1
+        count = max(1, min(wanted, fair, LARGEST_BATCH))
+        worker.batch = [queue.popleft() for _ in range(count)]
+        worker.given, worker.late = time.monotonic(), False
+        try:
+            worker.connection.send(worker.batch)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it died; the end of its connection will tell
+
+    def _running(self, worker: _Worker) -> tuple[int | None, float]:
+        """The index of the task a worker is at, and when that began."""
+        index, began = SLOT.unpack_from(self.slots, worker.offset)
+        return (index - 1 if index else None), began
+
+    def _end_the_late(self) -> None:
+        if not self.limit:
+            return
+        for worker in self.workers:
+            index, began = self._running(worker)
+            if worker.batch and index is not None and time.time() - began > self.limit:
+                worker.late = True
+                _process.kill_tree(worker.process.pid)
+
+    def _died(self, worker: _Worker, queue: deque[Item]) -> dict[str, Any] | None:
+        """Replace a dead worker; the task it was at has failed, the others go on."""
+        index, began = self._running(worker)
+        exit_code = worker.process.wait()
+        os.close(worker.lifeline)
+        worker.connection.close()
+        rest = [item for item in worker.batch if item.index != index]
+        culprits = [item for item in worker.batch if item.index == index]
+        SLOT.pack_into(self.slots, worker.offset, 0, 0.0)
+        self.workers[self.workers.index(worker)] = self._spawn(worker.offset)
+        queue.extendleft(reversed(rest))
+        if not culprits:  # it was between two tasks; killed from outside, as far as one can see
+            self.idle_deaths += 1
+            if self.idle_deaths > MOST_IDLE_DEATHS:
+                how = _process.how_it_ended(exit_code)
+                raise UserError(f"workers keep ending before their first task ({how}); see the log")
+            return None
+        item = culprits[0]
+        tried = item.tried + 1
+        if tried < item.attempts:
+            queue.appendleft(item._replace(tried=tried))
+            return None
+        error = f"its process ended: {_process.how_it_ended(exit_code)}"
+        if worker.late:
+            error = f"ran longer than its runtime of {self.limit:g} s"
+        values = (began, time.time() - began, tried, exit_code, error, None, os.uname().nodename)
+        fields = zip(FIELDS, values, strict=True)
+        return {"index": [index], "metrics": {}, **{name: [value] for name, value in fields}}
+
+
+def _python_path() -> str:
+    package = str(Path(__file__).parents[1])
+    return os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])

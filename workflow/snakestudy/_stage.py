@@ -1,0 +1,210 @@
+"""Placeholders, and the files a task finds in its run directory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ._config import Input, Task
+from ._errors import UserError, nearest
+from ._values import as_text, nest
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
+
+
+def placeholders(template: str) -> set[str]:
+    """The names in a template; `{{` and `}}` stand for braces.
+
+    >>> placeholders("{a}-{b.c} {{x}}") == {"a", "b.c"}
+    True
+
+    Raises:
+        UserError: for a brace without its partner.
+    """
+    found = set()
+    for match in _PLACEHOLDER.finditer(template):
+        if match[0] in "{}":
+            raise UserError(
+                "has a single brace", value=template, fix="Write {{ or }} for a brace itself."
+            )
+        if match[1] is not None:
+            found.add(match[1])
+    return found
+
+
+def fill(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:
+    """The template with every {name} replaced by its value as text.
+
+    >>> fill("--x {x} {{y}}", {"x": "a b"}, shlex.quote)
+    "--x 'a b' {y}"
+    """
+
+    def text(match: re.Match) -> str:
+        if match[1] is None:
+            return match[0][0]
+        return quote(as_text(values[match[1]]))
+
+    return _PLACEHOLDER.sub(text, template)
+
+
+def source_path(item: Input, values: Mapping[str, Any]) -> str:
+    """Where an input comes from. A value is one or more names, never a way up.
+
+    Raises:
+        UserError: if a value would leave the directory that the path names.
+    """
+    for name in placeholders(item.path):
+        if ".." in as_text(values[name]).split("/"):
+            raise UserError("has '..' in a value of its path", key=name, value=values[name])
+    return fill(item.path, values)
+
+
+def target_name(item: Input, source: str, values: Mapping[str, Any]) -> str:
+    """Where an input goes, relative to the run directory.
+
+    Raises:
+        UserError: if that is outside of it, or the name of a file of the template.
+    """
+    name = os.path.normpath(fill(item.rename, values) if item.rename else os.path.basename(source))
+    if name in (".", "..") or name.startswith(("../", "/")):
+        raise UserError("leaves the run directory", key="rename", value=item.rename or name)
+    if name in RUN_FILES:
+        raise UserError("is a file of the template's own", key="rename", value=name)
+    return name
+
+
+RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.json")
+
+
+def check_task(task: Task, parameters: Iterable[str]) -> None:
+    """Refuse placeholders and template names that are no parameter, before anything runs."""
+    known = {*parameters, *EXTRA_NAMES}
+    command = task.command or ()
+    for word in [command] if isinstance(command, str) else command:
+        _check_names("task.command", word, placeholders, known)
+    for name, value in task.env:
+        _check_names(f"task.env.{name}", value, placeholders, known)
+    for number, item in enumerate(task.inputs):
+        key = f"task.inputs.{number}"
+        _check_names(f"{key}.path", item.path, placeholders, known)
+        if item.rename:
+            _check_names(f"{key}.rename", item.rename, placeholders, known)
+            if not placeholders(item.rename):
+                _under(key, target_name, item, item.path, {})
+        if item.render and "{" not in item.path:
+            text = Path(item.path).read_text(encoding="utf-8")
+            top = {name.split(".")[0] for name in known}
+            _check_names(f"{key}.path ({item.path})", text, _RENDERED[item.render], top)
+    for metric in task.metrics:
+        path = os.path.normpath(metric.path or ".")
+        if path.startswith(("../", "/")) or path == "..":
+            raise UserError(
+                "leaves the run directory", key=f"task.metrics.{metric.name}.path", value=metric.path
+            )
+
+
+def _under(key: str, function: Callable, *arguments: Any) -> None:
+    try:
+        function(*arguments)
+    except UserError as error:
+        raise error.under(key) from None
+
+
+def _check_names(
+    key: str, template: str, names: Callable[[str], set[str]], known: set[str]
+) -> None:
+    try:
+        unknown = sorted(names(template) - known)
+    except UserError as error:
+        raise error.under(key) from None
+    if unknown:
+        raise UserError(
+            f"{{{unknown[0]}}} is no parameter",
+            key=key,
+            value=template if len(template) < 80 else unknown[0],
+            fix=nearest(unknown[0], known),
+        )
+
+
+def _jinja_names(text: str) -> set[str]:
+    from jinja2 import Environment, TemplateSyntaxError, meta
+
+    try:
+        return meta.find_undeclared_variables(Environment().parse(text))
+    except TemplateSyntaxError as error:
+        raise UserError(f"line {error.lineno}: {error.message}") from None
+
+
+def _dollar_names(text: str) -> set[str]:
+    from string import Template
+
+    template = Template(text)
+    if not template.is_valid():
+        raise UserError("has a $ that starts no name", fix="Write $$ for a dollar itself.")
+    return set(template.get_identifiers())
+
+
+_RENDERED = {"jinja": _jinja_names, "dollar": _dollar_names}
+
+
+def render(text: str, kind: str, values: Mapping[str, Any]) -> str:
+    """A template with the parameters filled in; a name that is missing is an error."""
+    if kind == "dollar":
+        from string import Template
+
+        return Template(text).substitute({name: as_text(value) for name, value in values.items()})
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(text).render(nest(values))
+
+
+def stage(task: Task, directory: Path, shared: Path, values: Mapping[str, Any]) -> None:
+    """Put every input of a task into its run directory.
+
+    Args:
+        shared: the directory of read-only copies that `shared` inputs link to.
+
+    Raises:
+        UserError, OSError, jinja2.TemplateError: what hinders this, for the task's error.
+    """
+    for item in task.inputs:
+        source = source_path(item, values)
+        target = directory / target_name(item, source, values)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if item.render:
+            text = Path(source).read_text(encoding="utf-8")
+            target.write_text(render(text, item.render, values), encoding="utf-8")
+        elif item.linkage == "copy":
+            shutil.copy2(source, target)
+        else:
+            real = Path(source) if item.linkage == "link" else shared_copy(source, shared)
+            target.symlink_to(real.absolute())
+
+
+def shared_copy(source: str, shared: Path) -> Path:
+    """The read-only copy of a file, named by its content so that it never changes."""
+    known = _COPIES.get(source)
+    if known:
+        return known
+    with open(source, "rb") as file:
+        sha = hashlib.file_digest(file, "sha256").hexdigest()
+    copy = shared / sha[:12] / os.path.basename(source)
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
+        shutil.copyfile(source, temporary)
+        temporary.chmod(0o444)
+        os.replace(temporary, copy)
+    _COPIES[source] = copy
+    return copy
+
+
+_COPIES: dict[str, Path] = {}  # of this process, which ends when an input changes

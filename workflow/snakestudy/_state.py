@@ -1,0 +1,94 @@
+"""What the store knows of each chunk, in one small file a chunk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from ._layout import Layout
+
+
+class Rows(NamedTuple):
+    """How many active tasks of a chunk share a digest, a status and a number of tries."""
+
+    digest: str
+    status: str
+    attempt: int
+    tasks: int
+    seconds: float
+
+    @property
+    def made_by(self) -> str:
+        """The digest of what ran, without the task's own inputs and the metrics."""
+        return self.digest[:16]
+
+    @property
+    def read_by(self) -> str:
+        """How its metrics were read, as text."""
+        return self.digest.partition(" ")[2]
+
+    def metrics(self) -> dict[str, str]:
+        return metrics_in(self.digest)
+
+
+def row_digest(science: str, inputs: str | None, metrics: dict[str, str]) -> str:
+    """The digest a row keeps: what ran, the task's own inputs, how each metric was read.
+
+    >>> row_digest("0123456789abcdef", None, {"fit": "aa", "curve": ""})
+    '0123456789abcdef curve= fit=aa'
+    """
+    own = f"-{inputs}" if inputs else ""
+    return " ".join([science + own, *(f"{name}={metrics[name]}" for name in sorted(metrics))])
+
+
+def metrics_in(digest: str) -> dict[str, str]:
+    """The metrics of a row's digest: name -> digest."""
+    return dict(word.split("=", 1) for word in digest.split(" ")[1:])
+
+
+def inputs_in(digest: str) -> str | None:
+    """The digest of the task's own inputs in a row's digest."""
+    return digest.split(" ", 1)[0][17:] or None
+
+
+@dataclass(frozen=True)
+class State:
+    """A chunk after its last finished visit.
+
+    Attributes:
+        manifest: hash of the manifest it was brought up to.
+        limits: digest of the tasks' limits then.
+        rows: counts over its active tasks.
+    """
+
+    manifest: str
+    limits: str
+    rows: tuple[Rows, ...]
+
+    def save(self, directory: Path) -> None:
+        temporary = directory / f".state.{os.getpid()}"
+        temporary.write_text(json.dumps(asdict(self)))
+        os.replace(temporary, directory / "state.json")
+
+    @classmethod
+    def load(cls, directory: Path) -> State | None:
+        """None if the chunk's first visit has not ended, or the file cannot be read."""
+        try:
+            values = json.loads((directory / "state.json").read_text())
+            return cls(values["manifest"], values["limits"], tuple(Rows(*r) for r in values["rows"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def load_record(layout: Layout) -> dict | None:
+    """The newest plan record."""
+    plan = layout.newest_plan()
+    return json.loads(layout.record(plan).read_text()) if plan else None
+
+
+def load_states(layout: Layout, chunks: Iterable[str]) -> dict[str, State | None]:
+    return {chunk: State.load(layout.chunk_store(chunk)) for chunk in chunks}

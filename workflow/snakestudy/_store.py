@@ -1,0 +1,178 @@
+"""The store of one chunk: what visits have computed so far, in whole parts.
+
+A part is a directory `parts/000001` with `metadata.parquet` (a row a task) and one
+file a metric; it appears by a rename. A task's last row wins.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ._errors import UserError
+from ._manifest import Manifest
+from ._tables import footer_of, positions, read, stack, write
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A task's last row, as far as a visit needs it."""
+
+    status: str
+    digest: str
+    attempt: int
+    seconds: float
+    part: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store in a directory."""
+
+    directory: Path
+
+    @property
+    def parts(self) -> Path:
+        return self.directory / "parts"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the chunk; the system lets go when the holder dies.
+
+        Raises:
+            UserError: if another process holds it.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise UserError(
+                    f"chunk {self.directory.name} is being visited by another job "
+                    f"({file.read().strip() or 'unknown'})",
+                    fix="Wait for it to end, or end it; then run snakemake again.",
+                ) from None
+            file.truncate(0)
+            job = os.environ.get("SLURM_JOB_ID")
+            file.write(f"host {platform.node()}, process {os.getpid()}{f', job {job}' if job else ''}")
+            file.flush()
+            yield
+
+    def numbers(self) -> list[int]:
+        """The parts that are there, oldest first."""
+        if not self.parts.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.parts.iterdir() if path.name.isdigit())
+
+    def rows(self) -> dict[str, Row]:
+        """task_id -> its last row."""
+        names = ["task_id", "status", "digest", "attempt", "seconds"]
+        found: dict[str, Row] = {}
+        for number in self.numbers():
+            columns = read(self.table("metadata", number), names).to_pydict()
+            for task_id, *values in zip(*(columns[name] for name in names), strict=True):
+                found[task_id] = Row(*values, number)
+        return found
+
+    def table(self, name: str, part: int) -> Path:
+        return self.parts / f"{part:06d}" / f"{name}.parquet"
+
+    def add(self, tables: Mapping[str, pa.Table], footer: Mapping[str, Any]) -> int:
+        """Add a part; returns its number."""
+        number = max(self.numbers(), default=0) + 1
+        temporary = self.parts / f".{number:06d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        for name, table in tables.items():
+            write(table, temporary / f"{name}.parquet", {**footer, "table": name})
+        temporary.rename(self.parts / f"{number:06d}")
+        return number
+
+    def compact(self, manifest: Manifest, rows: Mapping[str, Row], footer: dict[str, Any]) -> int:
+        """Make one part of all that is there, in the manifest's order; returns its number.
+
+        Nothing is done if there is one part that fits already.
+        """
+        numbers = self.numbers()
+        if len(numbers) == 1:
+            made = footer_of(pa.parquet.read_schema(self.table("metadata", numbers[0])))
+            if all(made.get(name) == footer[name] for name in ("parameters", "derive")):
+                return numbers[0]
+        names = {
+            path.stem for number in numbers for path in (self.parts / f"{number:06d}").glob("*.parquet")
+        }
+        published = manifest.published()
+        tables = {}
+        for name in sorted(names):
+            parts = [self._last_rows(name, number, rows) for number in numbers]
+            tables[name] = with_parameters(stack([p for p in parts if p is not None]), published)
+        number = self.add(tables, footer)
+        for old in numbers:
+            shutil.rmtree(self.parts / f"{old:06d}")
+        return number
+
+    def _last_rows(self, name: str, part: int, rows: Mapping[str, Row]) -> pa.Table | None:
+        """A part's rows that no later part replaces, without parameters."""
+        path = self.table(name, part)
+        if not path.exists():
+            return None
+        table = read(path)
+        parameters = footer_of(table.schema).get("parameters", [])
+        table = table.drop_columns([p for p in parameters if p in table.column_names])
+        last = {task_id for task_id, row in rows.items() if row.part == part}
+        ids = table["task_id"].to_pylist()
+        return table.filter(pa.array([task_id in last for task_id in ids], pa.bool_()))
+
+
+def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
+    """The table's rows in the manifest's order, with parameters after task_id."""
+    at = positions(table["task_id"], published["task_id"])
+    order = pa.compute.sort_indices(pa.table({"at": at}), sort_keys=[("at", "ascending")])
+    at = at.take(order)
+    own = table.drop_columns(["task_id"]).take(order)
+    parameters = published.take(at)
+    columns = [*parameters.columns, *own.columns]
+    return pa.table(columns, names=[*parameters.column_names, *own.column_names])
+
+
+def project(
+    store: Store, part: int, name: str, output: Path, active: list[str], footer: dict[str, Any]
+) -> None:
+    """Make an output of a compacted part: a hard link if it holds just the active tasks."""
+    source = store.table(name, part)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    ids = read(store.table("metadata", part), ["task_id"])["task_id"].to_pylist()
+    if source.exists() and ids == active:
+        temporary = output.with_name(f".{output.name}.{os.getpid()}")
+        try:
+            os.link(source, temporary)
+            os.replace(temporary, output)
+            os.utime(output)  # an older link would look outdated beside its manifest
+            return
+        except OSError:  # no hard links here
+            temporary.unlink(missing_ok=True)
+    if source.exists():
+        table = read(source)
+        keep = pa.compute.is_in(table["task_id"], value_set=pa.array(active, pa.string()))
+        table = table.filter(keep)
+    else:
+        table = read(store.table("metadata", part)).schema.empty_table()
+        table = table.select(["task_id", *footer["parameters"]])
+    write(table, output, {**footer, "table": name})
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, ensure_ascii=False))
+    os.replace(temporary, path)

@@ -1,0 +1,120 @@
+"""Parquet files: written whole or not at all, footers, one type a column."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import compute, parquet
+
+from ._values import as_text
+
+FOOTER = b"snakestudy"
+
+
+def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
+    """Write a table under a temporary name (with a leading dot), then rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
+        parquet.write_table(table.replace_schema_metadata(metadata), temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """The one file's table (never a partitioned data set, whatever its path looks like)."""
+    with parquet.ParquetFile(path) as file:
+        return file.read(columns)
+
+
+def footer_of(schema: pa.Schema) -> dict[str, Any]:
+    """What the file says of itself; empty if this template did not write it."""
+    return json.loads((schema.metadata or {}).get(FOOTER, b"{}"))
+
+
+def array(values: Sequence[Any]) -> pa.Array:
+    """An Arrow array of plain values: int with float is double, mixed kinds are text."""
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError):
+        kinds = {type(value) for value in values if value is not None}
+        if kinds <= {int, float} and float in kinds:
+            return pa.array([None if v is None else float(v) for v in values], pa.float64())
+        return pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())
+
+
+def one_type(types: Iterable[pa.DataType]) -> pa.DataType:
+    """The type that holds them all: null yields, int with float is double, else text."""
+    found = {kind for kind in types if not pa.types.is_null(kind)}
+    if len(found) <= 1:
+        return next(iter(found), pa.null())
+    if all(pa.types.is_integer(kind) for kind in found):
+        return pa.int64()
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in found):
+        return pa.float64()
+    if all(pa.types.is_list(kind) for kind in found):
+        return pa.list_(one_type(kind.value_type for kind in found))
+    return pa.string()
+
+
+def one_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """The columns of all, in order of first appearance, each of `one_type`."""
+    names = list(dict.fromkeys(name for schema in schemas for name in schema.names))
+    return pa.schema(
+        (name, one_type(schema.field(name).type for schema in schemas if name in schema.names))
+        for name in names
+    )
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The table with the schema's columns and types; what it lacks is null."""
+    columns = []
+    for field in schema:
+        if field.name not in table.column_names:
+            columns.append(pa.nulls(len(table), field.type))
+        elif pa.types.is_string(field.type):
+            columns.append(_texts(table[field.name]))
+        else:
+            columns.append(table[field.name].cast(field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def stack(tables: Sequence[pa.Table]) -> pa.Table:
+    """The tables under each other, in their one schema."""
+    if len(tables) == 1:
+        return tables[0].replace_schema_metadata(None)
+    schema = one_schema([table.schema for table in tables])
+    return pa.concat_tables([conform(table, schema) for table in tables])
+
+
+def positions(values: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The position of each value among others, null where it is none of them."""
+    among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
+    found = compute.index_in(values, value_set=among)
+    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_string(column.type):
+        return column
+    values = column.to_pylist()
+    return pa.chunked_array(
+        [pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())]
+    )
+
+
+def _jsonable(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    return str(value)

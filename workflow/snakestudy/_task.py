@@ -1,0 +1,310 @@
+"""One task: its run directory, what it runs, what it hands over."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import shlex
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from . import _process
+from ._config import Task
+from ._metrics import MetricError, as_columns, by_metric, load_function, read_metric
+from ._stage import fill, stage
+from ._values import nest
+
+ERROR_LENGTH = 500
+
+
+class Item(NamedTuple):
+    """A task to be run: its row in the manifest, what it is, its tries."""
+
+    index: int
+    task_id: str
+    values: dict[str, Any]
+    digest: str
+    tried: int  # so far, with this digest
+    attempts: int  # that may be made at most
+    reread: bool  # its metrics are to be read again from its run directory
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of it: one row of metadata, and rows of metrics if it succeeded.
+
+    started is in seconds since the epoch; metrics: name -> (number of rows, columns).
+    """
+
+    started: float
+    seconds: float = 0.0
+    attempt: int = 1
+    exit_code: int | None = None
+    error: str | None = None
+    max_rss_mb: float | None = None
+    host: str = ""
+    metrics: dict[str, tuple[int, dict[str, list]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs the tasks of one chunk.
+
+    Attributes:
+        study, runs: absolute directories.
+        scratch: where functions without a run directory run.
+    """
+
+    order: Mapping[str, Any]
+    study: Path
+    runs: Path
+    scratch: Path
+    plan: int
+
+    @cached_property
+    def task(self) -> Task:
+        return Task.of(self.order["task"])
+
+    @cached_property
+    def has_directory(self) -> bool:
+        return self.order["run_dirs"] != "none" or bool(self.task.command or self.task.inputs)
+
+    @cached_property
+    def taken(self) -> set[str]:
+        """Column names that metrics may not use."""
+        return {"task_id", *self.order["parameters"]}
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        package = str(Path(__file__).parents[1])
+        path = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([package, *(p for p in path if p != package)]),
+            "STUDY_DIR": str(self.study),
+            "STUDY_THREADS": str(self.task.threads),
+        }
+
+    def directory(self, task_id: str) -> Path:
+        return self.runs / task_id[:2] / task_id
+
+    def run(self, item: Item) -> Result:
+        """Run a task, again and again while it fails and may."""
+        if item.reread and (result := self._read_again(item)):
+            return result
+        for attempt in range(item.tried + 1, max(item.attempts, item.tried + 1) + 1):
+            result = self._run_once(item, attempt)
+            if result.error is None:
+                break
+        return result
+
+    def _run_once(self, item: Item, attempt: int) -> Result:
+        result = Result(time.time(), attempt=attempt, host=platform.node())
+        begin = time.perf_counter()
+        directory = self.scratch
+        try:
+            if self.has_directory:
+                directory = fresh_directory(self.directory(item.task_id))
+                (directory / "params.json").write_text(json.dumps(nest(item.values)))
+                values = {**self._extra(item), **item.values}
+                stage(self.task, directory, self.runs / "shared", values)
+            run = self._call if self.task.function else self._execute
+            returned = run(item, directory, attempt, result)
+            if result.error is None:
+                result.metrics = self._metrics(returned, directory)
+        except MetricError as error:
+            result.error = str(error)
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            result.error = _one_line(error)
+        result.seconds = time.perf_counter() - begin
+        if self.has_directory:
+            self._note(item, result, directory)
+        return result
+
+    def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
+        """Call the function; what it prints goes to the run directory, if there is one."""
+        os.chdir(directory)
+        environment = {**self._task_environment(item, directory, attempt), **self._env(item)}
+        os.environ.update(environment)
+        with _prints_to(directory) if self.has_directory else _prints_on():
+            try:
+                function = load_function(str(self.study / self.task.function), self.study)
+                return function(nest(item.values))
+            except (Exception, SystemExit) as error:
+                traceback.print_exc()
+                result.error = _one_line(error)
+            finally:
+                usage = resource.getrusage(resource.RUSAGE_SELF)
+                result.max_rss_mb = _process.rss_mb(usage.ru_maxrss)
+
+    def _execute(self, item: Item, directory: Path, attempt: int, result: Result) -> None:
+        """Run the command in its directory."""
+        stdout, stderr = directory / "stdout.log", directory / "stderr.log"
+        own = {**self._task_environment(item, directory, attempt), **self._env(item)}
+        env = {**self.environment, **own}
+        argv = argv_of(self.task, {**self._extra(item), **item.values}, self.study)
+        ended = _process.run(argv, directory, env, stdout, stderr, self.task.runtime)
+        result.exit_code, result.max_rss_mb = ended.exit_code, ended.max_rss_mb
+        if ended.timed_out:
+            result.error = f"ran longer than its runtime of {self.task.runtime:g} s"
+        elif ended.exit_code:
+            last = _last_line(stderr) or _last_line(stdout)
+            how = _process.how_it_ended(ended.exit_code)
+            result.error = f"{how}: {last}" if last else how
+
+    def _metrics(self, returned: Any, directory: Path) -> dict[str, tuple[int, dict]]:
+        """The rows of every metric: handed over, or read from files."""
+        handed = [metric.name for metric in self.task.metrics if not metric.path]
+        if self.task.command and handed:
+            posted = directory / "results.json"
+            if not posted.is_file():
+                raise MetricError("the task posted no rows (see post_run_results)")
+            returned = json.loads(posted.read_text(encoding="utf-8"))
+        rows = by_metric(returned, handed) if handed or self.task.function else {}
+        found = {}
+        for metric in self.task.metrics:
+            if metric.path:
+                found[metric.name] = read_metric(metric, directory, self.study, self.taken)
+                continue
+            try:
+                found[metric.name] = as_columns(rows[metric.name], self.taken)
+            except MetricError as error:
+                raise MetricError(f"metric {metric.name}: {error}") from None
+        return found
+
+    def _read_again(self, item: Item) -> Result | None:
+        """The task's metrics from its kept run directory, if that is what made its row."""
+        directory = self.directory(item.task_id)
+        try:
+            noted = json.loads((directory / "task.json").read_text())
+        except (OSError, ValueError):
+            return None
+        same = noted["digest"].split(" ")[0] == item.digest.split(" ")[0]
+        if not same or noted["status"] != "success" or self.task.function:
+            return None
+        names = ("started", "seconds", "attempt", "exit_code", "max_rss_mb", "host")
+        result = Result(**{name: noted[name] for name in names})
+        try:
+            result.metrics = self._metrics(None, directory)
+        except MetricError as error:
+            result.error = str(error)
+        self._note(item, result, directory)
+        return result
+
+    def _note(self, item: Item, result: Result, directory: Path) -> None:
+        """Leave task.json in the run directory: what made it, and how it went."""
+        noted = {
+            "task_id": item.task_id,
+            "status": "failure" if result.error else "success",
+            "digest": item.digest,
+            "chunk": self.order["chunk"],
+            "plan": self.plan,
+            **{
+                name: getattr(result, name)
+                for name in Result.__slots__
+                if name != "metrics"
+            },
+        }
+        (directory / "task.json").write_text(json.dumps(noted))
+
+    def _extra(self, item: Item) -> dict[str, Any]:
+        return {"threads": self.task.threads, "task_id": item.task_id}
+
+    def _env(self, item: Item) -> dict[str, str]:
+        if not self.task.env:
+            return {}
+        values = {**self._extra(item), **item.values}
+        return {name: fill(value, values) for name, value in self.task.env}
+
+    def _task_environment(self, item: Item, directory: Path, attempt: int) -> dict[str, str]:
+        params = {"STUDY_PARAMS": str(directory / "params.json")} if self.has_directory else {}
+        return {"STUDY_TASK_ID": item.task_id, "STUDY_ATTEMPT": str(attempt), **params}
+
+
+def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:
+    """The program and its arguments; values are words of their own, never code."""
+    if isinstance(task.command, str):
+        lines = [*([task.setup] if task.setup else []), fill(task.command, values, shlex.quote)]
+        return ["bash", "-eo", "pipefail", "-c", "\n".join(lines)]
+    argv = []
+    for word in task.command:
+        plain = "/" in word and "{" not in word and (study / word).is_file()
+        argv.append(str(study / word) if plain else fill(word, values))
+    if task.setup:
+        return ["bash", "-eo", "pipefail", "-c", f'{task.setup}\nexec "$@"', "bash", *argv]
+    return argv
+
+
+def aside(directory: Path) -> Path:
+    """Where an earlier run directory of the task waits until the new row is kept."""
+    return directory.with_name(f".{directory.name}")
+
+
+def fresh_directory(directory: Path) -> Path:
+    """An empty run directory; the earlier one stands aside, unless one does already."""
+    try:
+        directory.mkdir()
+        return directory
+    except FileNotFoundError:
+        directory.mkdir(parents=True)
+        return directory
+    except FileExistsError:
+        pass
+    if aside(directory).exists():  # the earlier visit ended before its row was kept
+        shutil.rmtree(directory)
+    else:
+        directory.rename(aside(directory))
+    directory.mkdir()
+    return directory
+
+
+@contextmanager
+def _prints_to(directory: Path) -> Iterator[None]:
+    """Send this process's output, down to its file descriptors, to the directory's logs."""
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        for descriptor, name in ((1, "stdout.log"), (2, "stderr.log")):
+            file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            os.dup2(file, descriptor)
+            os.close(file)
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                pass  # the task closed it
+        for descriptor, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+@contextmanager
+def _prints_on() -> Iterator[None]:
+    yield
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0] if text else ''}".rstrip(": ")[:ERROR_LENGTH]
+
+
+def _last_line(path: Path) -> str:
+    """The last line of a file that is not empty, from its last kilobytes."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:ERROR_LENGTH] if lines else ""
+
+

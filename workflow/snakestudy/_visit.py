@@ -1,0 +1,385 @@
+"""A visit: bring one chunk's tables up to its manifest, computing only what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy
+import pyarrow as pa
+
+from ._digest import Fingerprints
+from ._errors import UserError
+from ._layout import STEP, Layout
+from ._manifest import Manifest
+from ._metrics import RowBuffer
+from ._plan import limits_of
+from ._pool import Pool
+from ._state import Rows, State, inputs_in, metrics_in, row_digest
+from ._store import Row, Store, project, write_json
+from ._tables import array
+from ._task import Item, aside
+from ._worker import FIELDS, SLOT
+
+PART_SECONDS = 5.0
+PROGRESS_SECONDS = 10.0
+FIRST = 10  # a plan whose first so many finished tasks all fail is stopped
+
+
+class Stopped(Exception):
+    """The visit ends before its time; the text says why."""
+
+
+@dataclass
+class Visit:
+    """One visit of a chunk; `run` does it all."""
+
+    manifest: Manifest
+    layout: Layout
+    plan: int
+    log: BinaryIO
+    finished: int = 0
+    failures: int = 0
+    begun: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.order = self.manifest.order
+        self.store = Store(self.layout.chunk_store(self.manifest.chunk))
+        self.wanted = self.order["metrics"]
+        self.active = [i for i, on in zip(self.manifest.ids, self.manifest.active, strict=True) if on]
+        self.files = Fingerprints()
+        self.pending = self._nothing()
+        self.told = self.flushed = self.begun
+        self.first_known = False
+        self.digests: dict[int, str] = {}
+
+    def run(self) -> None:
+        """
+        Raises:
+            UserError, Stopped: if the chunk could not be brought up to its manifest.
+        """
+        with self.store.lock():
+            struck = self._struck()
+            self.manifest.save(self.store.directory / "manifest.parquet")
+            rows = self.store.rows()
+            todo = self._todo(rows, struck)
+            if todo or struck:
+                self._compute(todo, rows, struck)
+                rows = self.store.rows()
+            self._publish(rows)
+
+    # -- what there is to do ----------------------------------------------------------------
+
+    def _todo(self, rows: dict[str, Row], struck: dict[str, int]) -> list[Item]:
+        """The tasks to run: no row yet, a stale one, a failure that may be tried again."""
+        table, found = self.manifest.table, []
+        inputs, attempts = (table[name].to_pylist() for name in ("_inputs", "_attempt"))
+        lists = {name: self.manifest.values(name) for name in self.manifest.parameters}
+        for index, task_id in enumerate(self.manifest.ids):
+            if not self.manifest.active[index] or struck.get(task_id, 0) >= 2:
+                continue
+            row, tried, reread = rows.get(task_id), 0, False
+            if row is not None and self._is_current(row, inputs[index]):
+                if row.status == "success":
+                    if self._has_metrics(row):
+                        continue
+                    reread = True
+                elif row.attempt >= attempts[index]:
+                    continue
+                tried = 0 if reread else row.attempt
+            attempts_left = min(attempts[index], tried + 1 + self.order["task"]["retries"])
+            values = {name: values[index] for name, values in lists.items()}
+            digest = row_digest(self.order["digest"], inputs[index], self.wanted)
+            if reread:
+                digest = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
+            found.append(Item(index, task_id, values, digest, tried, attempts_left, reread))
+        return found
+
+    def _is_current(self, row: Row, inputs: str | None) -> bool:
+        made_by = row.digest[:16]
+        if made_by in self.order["kept"]:
+            return True
+        return made_by in self.order["accepts"] and inputs_in(row.digest) == inputs
+
+    def _has_metrics(self, row: Row) -> bool:
+        if row.digest.partition(" ")[2] in self.order["kept"]:
+            return True
+        has = metrics_in(row.digest)
+        return all(has.get(name) == how for name, how in self.wanted.items())
+
+    def _struck(self) -> dict[str, int]:
+        """Tasks at which jobs of this chunk died without a trace, and how often."""
+        file, strikes = self.store.directory / "running", self.store.directory / "strikes.json"
+        counts = Counter(_read_json(strikes, {}))
+        try:
+            slots = file.read_bytes()
+        except FileNotFoundError:
+            slots = b""
+        for offset in range(0, len(slots) - SLOT.size + 1, SLOT.size):
+            index = SLOT.unpack_from(slots, offset)[0]
+            if 0 < index <= len(self.manifest.ids):
+                counts[self.manifest.ids[index - 1]] += 1
+        write_json(strikes, counts)
+        file.unlink(missing_ok=True)
+        return dict(counts)
+
+    # -- computing --------------------------------------------------------------------------
+
+    def _compute(self, todo: list[Item], rows: dict[str, Row], struck: dict[str, int]) -> None:
+        self._check_files()
+        self.digests = {item.index: item.digest for item in todo}
+        self._add_struck(struck)
+        start = {
+            "order": {**self.order, "parameters": self.manifest.parameters},
+            "study": Path.cwd(),
+            "runs": self.layout.runs.absolute(),
+            "plan": self.plan,
+        }
+        task = self.order["task"]
+        limit = task["runtime"] if task.get("function") else None
+        size = min(self.order["workers"], len(todo))
+        with _signals_stop():
+            pool = Pool(size, start, limit, self.store.directory / "running", self.log)
+            try:
+                self._stop_if_told()
+                for done in pool.run(todo):
+                    self._take(done, len(todo))
+            finally:
+                with _undisturbed():
+                    pool.close()
+                    self._flush()
+                    (self.store.directory / "running").unlink(missing_ok=True)
+        (self.store.directory / "strikes.json").unlink(missing_ok=True)
+
+    def _add_struck(self, struck: dict[str, int]) -> None:
+        """A task at which its job died twice without a trace has failed."""
+        inputs = self.manifest.table["_inputs"].to_pylist()
+        for index, task_id in enumerate(self.manifest.ids):
+            if struck.get(task_id, 0) >= 2 and self.manifest.active[index]:
+                self.digests[index] = row_digest(self.order["digest"], inputs[index], self.wanted)
+                error = "its job died twice while this task ran, without a trace"
+                values = (time.time(), 0.0, 1, None, error, None, os.uname().nodename)
+                fields = {name: [value] for name, value in zip(FIELDS, values, strict=True)}
+                self._take({"index": [index], "metrics": {}, **fields}, 0)
+
+    def _take(self, done: dict[str, Any], total: int) -> None:
+        """Keep what a worker handed over; write a part when it is time."""
+        for name in ("index", *FIELDS):
+            self.pending[name].extend(done[name])
+        for name, (owners, counts, columns) in done["metrics"].items():
+            kept_owners, kept_counts, buffer = self.pending["metrics"].setdefault(
+                name, ([], [], RowBuffer())
+            )
+            kept_owners.extend(owners)
+            kept_counts.extend(counts)
+            buffer.add(sum(counts), columns)
+        failed = [error is not None for error in done["error"]]
+        self.finished += len(failed)
+        self.failures += sum(failed)
+        now = time.monotonic()
+        if now - self.flushed > PART_SECONDS:
+            self._flush()
+        if now - self.told > PROGRESS_SECONDS:
+            self._tell(total)
+        if any(failed) and self.order["on_failure"] == "stop":
+            error = next(error for error in done["error"] if error)
+            self._stop_plan(f"a task failed ({error}) and on_failure is stop")
+        self._count_first(failed, done["error"])
+        self._stop_if_told()
+
+    def _flush(self) -> None:
+        """Add what was finished to the store, as one part."""
+        self.flushed = time.monotonic()
+        if not self.pending["index"]:
+            return
+        self._check_files()
+        index = numpy.array(self.pending["index"])
+        order = numpy.argsort(index, kind="stable")
+        published = self.manifest.published()
+        tables = {"metadata": self._metadata(index, order, published)}
+        for name in self.wanted:
+            owners, counts, buffer = self.pending["metrics"].get(name, ([], [], RowBuffer()))
+            tables[name] = _metric_table(owners, counts, buffer, published)
+        self.store.add(tables, self._footer())
+        self._clear_directories(index.tolist(), self.pending["error"])
+        self.pending = self._nothing()
+
+    def _metadata(self, index: numpy.ndarray, order: numpy.ndarray, published: pa.Table) -> pa.Table:
+        rows, columns = len(index), self.pending
+        status = ["failure" if error else "success" for error in columns["error"]]
+        own = {
+            "step": pa.array([STEP] * rows, pa.string()),
+            "status": pa.array(status, pa.string()),
+            "started": pa.array((numpy.array(columns["started"]) * 1e6).astype("int64")).cast(
+                pa.timestamp("us", tz="UTC")
+            ),
+            "seconds": pa.array(columns["seconds"], pa.float64()),
+            "host": pa.array(columns["host"], pa.string()),
+            "attempt": pa.array(columns["attempt"], pa.int64()),
+            "exit_code": pa.array(columns["exit_code"], pa.int64()),
+            "error": pa.array(columns["error"], pa.string()),
+            "max_rss_mb": pa.array(columns["max_rss_mb"], pa.float64()),
+            "digest": pa.array([self.digests[i] for i in index.tolist()], pa.string()),
+            "plan": pa.array([self.plan] * rows, pa.int64()),
+        }
+        parameters = published.take(pa.array(index))
+        names = [*parameters.column_names, *own]
+        return pa.table([*parameters.columns, *own.values()], names=names).take(pa.array(order))
+
+    def _clear_directories(self, indices: list[int], errors: list[str | None]) -> None:
+        """Now that rows are kept: remove earlier run directories, and those not wanted."""
+        run_dirs, task = self.order["run_dirs"], self.order["task"]
+        if run_dirs == "none" and not (task.get("command") or task["inputs"]):
+            return
+        for index, error in zip(indices, errors, strict=True):
+            directory = self.layout.run_directory(self.manifest.ids[index])
+            if aside(directory).exists():
+                shutil.rmtree(aside(directory), ignore_errors=True)
+            if run_dirs == "none" or (run_dirs == "failed" and error is None):
+                shutil.rmtree(directory, ignore_errors=True)
+
+    # -- ending -----------------------------------------------------------------------------
+
+    def _publish(self, rows: dict[str, Row]) -> None:
+        """State and outputs, unless there are newer orders."""
+        published = self.layout.manifest(self.manifest.chunk)
+        if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
+            raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
+        missing = [task_id for task_id in self.active if task_id not in rows]
+        if missing:
+            raise Stopped(f"{len(missing)} tasks have no row")
+        part = self.store.compact(self.manifest, rows, self._footer())
+        counted: dict[tuple, list] = {}
+        for task_id in self.active:
+            row = rows[task_id]
+            count = counted.setdefault((row.digest, row.status, row.attempt), [0, 0.0])
+            count[0] += 1
+            count[1] += row.seconds
+        summary = tuple(Rows(*key, *count) for key, count in counted.items())
+        State(self.manifest.hash, limits_of(self.order["task"]), summary).save(self.store.directory)
+        chunk, footer = self.manifest.chunk, self._footer()
+        for name in self.wanted:
+            project(self.store, part, name, self.layout.output(name, chunk), self.active, footer)
+        project(self.store, part, "metadata", self.layout.metadata(chunk), self.active, footer)
+
+    def _footer(self) -> dict[str, Any]:
+        return {
+            "study": self.order["study"],
+            "chunk": self.manifest.chunk,
+            "plan": self.plan,
+            "digest": self.order["digest"],
+            "parameters": self.manifest.parameters,
+            "derive": self.order["derive"],
+        }
+
+    def _check_files(self) -> None:
+        """End if code or inputs were edited since the plan: rows would tell of another study."""
+        for path, sha in self.order["files"].items():
+            try:
+                same = self.files.sha256(path) == sha
+            except OSError:
+                same = False
+            if not same:
+                self.pending = self._nothing()
+                raise Stopped(f"{path} changed since the plan; run snakemake again")
+
+    def _count_first(self, failed: Sequence[bool], errors: Sequence[str | None]) -> None:
+        """Note how a plan's first tasks end; stop it if they all fail."""
+        file = self.layout.store / f"first.{self.plan}"
+        if not failed or self.first_known:
+            return
+        with file.open("ab") as notes:
+            notes.write(bytes(map(int, failed[:FIRST])))
+        first = file.read_bytes()[:FIRST]
+        self.first_known = len(first) == FIRST or 0 in first
+        if first == bytes([1]) * FIRST:
+            error = next(error for error in errors if error)
+            self._stop_plan(f"the first {FIRST} finished tasks all failed, the last with: {error}")
+
+    def _stop_plan(self, why: str) -> None:
+        (self.layout.store / f"stopped.{self.plan}").write_text(why)
+
+    def _stop_if_told(self) -> None:
+        stop = self.layout.store / f"stopped.{self.plan}"
+        if stop.exists():
+            raise Stopped(f"plan {self.plan} is stopped: {stop.read_text()}")
+
+    def _tell(self, total: int) -> None:
+        self.told = time.monotonic()
+        left = (self.told - self.begun) / self.finished * (total - self.finished)
+        failed = f", {self.failures} failed" if self.failures else ""
+        minutes = f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left"
+        text = f"chunk {self.manifest.chunk}: {self.finished} of {total} tasks{failed}, {minutes}"
+        print(text, file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _nothing() -> dict[str, Any]:
+        return {"index": [], **{name: [] for name in FIELDS}, "metrics": {}}
+
+
+def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
+    """Visit a chunk; its workers print to the log.
+
+    Raises:
+        UserError, Stopped: if the chunk could not be brought up to its manifest.
+    """
+    manifest = Manifest.load(manifest_path)
+    if manifest.chunk != manifest_path.stem:
+        raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as file:
+        Visit(manifest, layout, layout.newest_plan(), file).run()
+
+
+def _metric_table(
+    owners: list[int], counts: list[int], buffer: RowBuffer, published: pa.Table
+) -> pa.Table:
+    """A metric's rows with their parameters, in the manifest's order."""
+    index = numpy.repeat(numpy.array(owners, dtype="int64"), counts)
+    order = pa.array(numpy.argsort(index, kind="stable"))
+    parameters = published.take(pa.array(index))
+    own = {name: array(values) for name, values in buffer.columns.items()}
+    names = [*parameters.column_names, *own]
+    return pa.table([*parameters.columns, *own.values()], names=names).take(order)
+
+
+@contextmanager
+def _signals_stop() -> Iterator[None]:
+    """Within this, SIGTERM and SIGINT raise Stopped."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(f"ended by {signal.Signals(number).name}; the finished tasks are kept")
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Within this, SIGTERM and SIGINT wait."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _read_json(path: Path, otherwise: Any) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return otherwise

@@ -1,0 +1,92 @@
+"""A worker process: runs tasks one after another and hands their rows to the visit.
+
+Started by `_pool` as `python -m snakestudy._worker`, so that what a task does to its
+process (a crash, a closed stdout, a changed directory) is its own affair.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+import struct
+import sys
+import tempfile
+import threading
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from . import _process
+from ._metrics import RowBuffer
+from ._task import Item, Runner
+
+SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
+SLOT = struct.Struct("<qd")  # the running task's index + 1 (0: none), when it began
+FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host")
+
+
+def main() -> None:
+    connection_fd, lifeline_fd, slot_fd, slot_offset = map(int, sys.argv[1:])
+    threading.Thread(target=_die_with_the_visit, args=(lifeline_fd,), daemon=True).start()
+    connection = Connection(connection_fd)
+    slot = mmap.mmap(slot_fd, 0)
+    scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))
+    runner = Runner(**connection.recv(), scratch=scratch)
+    try:
+        while batch := connection.recv():
+            connection.send(_run_slice(runner, batch, slot, slot_offset))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) -> dict[str, Any]:
+    """Run tasks of a batch until the slice is over.
+
+    Returns a dict: index and every field of FIELDS -> a value a task; metrics -> name ->
+    (indices of its tasks, number of rows of each, columns).
+    """
+    done: dict[str, list] = {"index": [], **{name: [] for name in FIELDS}}
+    buffers: dict[str, tuple[list[int], RowBuffer]] = {}
+    pid, end = os.getpid(), time.monotonic() + SLICE
+    for item in batch:
+        SLOT.pack_into(slot, offset, item.index + 1, time.time())
+        result = runner.run(item)
+        if os.getpid() != pid:
+            os._exit(0)  # a child that the task forked and that came back
+        done["index"].append(item.index)
+        for name in FIELDS:
+            done[name].append(getattr(result, name))
+        for name, (count, columns) in result.metrics.items():
+            if name not in buffers:
+                buffers[name] = ([], RowBuffer())
+            buffers[name][0].append(item.index)
+            buffers[name][1].add(count, columns)
+        if not runner.has_directory:
+            _empty(runner.scratch)
+        if time.monotonic() > end:
+            break
+    SLOT.pack_into(slot, offset, 0, 0.0)
+    metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
+    return {**done, "metrics": metrics}
+
+
+def _empty(scratch: Path) -> None:
+    for entry in os.scandir(scratch):
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            os.unlink(entry.path)
+
+
+def _die_with_the_visit(lifeline: int) -> None:
+    """End this process and what it runs as soon as the visit is gone, however it went."""
+    os.read(lifeline, 1)
+    for group in list(_process.running):
+        _process.kill_tree(group)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

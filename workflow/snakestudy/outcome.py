@@ -1,0 +1,111 @@
+"""Rule `outcome`: say what came out; end with status 1 while an active task is failed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pyarrow import parquet
+
+from ._layout import Layout
+from ._state import load_record, load_states
+from ._store import write_json
+from ._tables import read
+
+SHOWN = 5  # failures told one by one
+
+
+def counts(record: dict[str, Any], layout: Layout) -> dict[str, Any]:
+    """Tasks by status and their seconds, from the chunks' states."""
+    found: dict[str, Any] = {"success": 0, "failure": 0, "given_up": 0, "seconds": 0.0}
+    config = record["config"]
+    most = config["give_up"] * (1 + config["task"]["retries"])
+    for state in load_states(layout, record["chunks"]).values():
+        for row in state.rows if state else ():
+            found[row.status] += row.tasks
+            found["seconds"] += row.seconds
+            if row.status == "failure" and row.attempt >= most:
+                found["given_up"] += row.tasks
+    return found
+
+
+def tables(record: dict[str, Any], layout: Layout) -> dict[str, dict[str, Any]]:
+    """metric -> its number of rows and its own columns."""
+    found = {}
+    for metric in record["metrics"]:
+        files = [parquet.ParquetFile(layout.output(metric, chunk)) for chunk in record["chunks"]]
+        parameters = {"task_id", *_parameters(record, layout)}
+        names = files[0].schema_arrow.names if files else []
+        found[metric] = {
+            "rows": sum(file.metadata.num_rows for file in files),
+            "columns": [name for name in names if name not in parameters],
+        }
+    return found
+
+
+def failures(record: dict[str, Any], layout: Layout, most: int) -> list[dict[str, Any]]:
+    """The first failed tasks: task_id, error, and the log that tells more."""
+    found: list[dict[str, Any]] = []
+    for chunk in record["chunks"]:
+        rows = read(layout.metadata(chunk), ["task_id", "status", "error"]).to_pylist()
+        for row in rows:
+            if row["status"] == "success":
+                continue
+            own = layout.run_directory(row["task_id"]) / "stderr.log"
+            row["log"] = own if own.exists() else layout.logs / "run" / f"{chunk}.log"
+            found.append(row)
+            if len(found) == most:
+                return found
+    return found
+
+
+def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str]:
+    """The outcome as values and as text."""
+    found = {"study": record["study"], "plan": record["plan"], **counts(record, layout)}
+    found["tables"] = tables(record, layout)
+    total = found["success"] + found["failure"]
+    state = f"{found['failure']} failed" if found["failure"] else "all succeeded"
+    lines = [f"{record['study']}: {total:,} tasks, {state} ({found['seconds']:.1f} s of task time)"]
+    for metric, table in found["tables"].items():
+        columns = ", ".join(table["columns"])
+        path = layout.results / metric
+        lines.append(f"  {path}/  {table['rows']:,} rows: parameters beside {columns or 'nothing'}")
+    lines.append(f"  {layout.tasks}, {layout.results / 'metadata'}/  every task, how it went")
+    if found["tables"]:
+        first = layout.results / next(iter(found["tables"]))
+        lines.append(f"  read one as a table: pandas.read_parquet({str(first)!r})")
+    for failure in failures(record, layout, SHOWN) if found["failure"] else ():
+        lines.append(f"  failed: {failure['task_id']}: {failure['error']}\n    see {failure['log']}")
+    if found["failure"] > SHOWN:
+        lines.append(f"  ... and {found['failure'] - SHOWN} more: see {layout.results}/metadata")
+    if found["given_up"]:
+        lines.append(
+            f"  {found['given_up']} of them are given up: they wait until code, inputs or limits "
+            "change, or for --config retry=all"
+        )
+    elif found["failure"]:
+        lines.append("  the next snakemake tries them again")
+    return found, "\n".join(lines)
+
+
+def main(arguments: Sequence[str]) -> int:
+    *directories, on_failure = arguments
+    layout = Layout(*map(Path, directories))
+    record = load_record(layout)
+    found, text = summary(record, layout)
+    print(text, file=sys.stderr, flush=True)
+    if found["failure"] and on_failure != "accept":
+        return 1
+    if found["failure"]:
+        print("  warning: failures are accepted (on_failure: accept)", file=sys.stderr)
+    found["time"] = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(layout.outcome, found)
+    return 0
+
+
+def _parameters(record: dict[str, Any], layout: Layout) -> list[str]:
+    names = parquet.read_schema(layout.tasks).names
+    return [name for name in names if name not in ("task_id", "seq", "chunk", "plan", "status")]

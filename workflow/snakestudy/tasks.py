@@ -1,0 +1,103 @@
+"""Rule `tasks`: the task table, and one type a column over all files of a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from ._layout import RESERVED_METRICS, STEP, Layout
+from ._manifest import Manifest
+from ._state import load_record
+from ._tables import conform, footer_of, one_schema, positions, read, stack, write
+
+
+def make(layout: Layout) -> None:
+    """Bring results/ in line with the newest plan: see the functions below."""
+    record = load_record(layout)
+    chunks = list(record["chunks"])
+    remove_unowned(layout, set(chunks), set(record["metrics"]))
+    unify([layout.metadata(chunk) for chunk in chunks])
+    for metric in record["metrics"]:
+        unify([layout.output(metric, chunk) for chunk in chunks])
+    footer = {"study": record["study"], "plan": record["plan"], "table": "tasks"}
+    write(task_table(layout, chunks), layout.tasks, footer)
+
+
+def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
+    """Every active task: task_id, seq, parameters, chunk, plan (that added it), status."""
+    tables = []
+    for chunk in chunks:
+        manifest = Manifest.load(layout.manifest(chunk))
+        metadata = read(layout.metadata(chunk), ["task_id", "status"])
+        own = manifest.table
+        at = positions(own["task_id"], metadata["task_id"])
+        parameters = manifest.published().drop_columns(["task_id"])
+        columns = {
+            "task_id": own["task_id"],
+            "seq": own["seq"],
+            **dict(zip(parameters.column_names, parameters.columns, strict=True)),
+            "chunk": pa.array([chunk] * len(own), pa.string()),
+            "plan": own["plan"].cast(pa.int64()),
+            "status": metadata["status"].take(at),
+        }
+        tables.append(pa.table(columns).filter(own["_active"]))
+    last = ["chunk", "plan", "status"]
+    table = stack(tables)
+    names = [name for name in table.column_names if name not in last]
+    return table.select([*names, *last]).sort_by("seq")
+
+
+def unify(paths: Sequence[Path]) -> None:
+    """Rewrite the files whose columns or types differ from those of all; keep their times."""
+    schemas = {path: parquet.read_schema(path) for path in paths}
+    if not schemas:
+        return
+    schema = _parameters_first(list(schemas.values()))
+    for path, own in schemas.items():
+        if own.remove_metadata().equals(schema):
+            continue
+        stat = path.stat()
+        write(conform(read(path), schema), path, footer_of(own))
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def remove_unowned(layout: Layout, chunks: set[str], metrics: set[str]) -> None:
+    """Remove from results/ the files of ours that no active chunk or metric owns."""
+    directories = [path for path in layout.results.iterdir() if path.is_dir()]
+    tables = {path: metrics for path in directories if path.name not in RESERVED_METRICS}
+    tables[layout.results / "metadata" / STEP] = {STEP}
+    for directory, owners in tables.items():
+        if directory.name.startswith("."):
+            continue
+        for path in directory.glob("*.parquet"):
+            owned = path.stem in chunks and directory.name in owners
+            if not owned and footer_of(parquet.read_schema(path)).get("chunk") == path.stem:
+                path.unlink()
+        if directory.name not in owners and not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def _parameters_first(schemas: list[pa.Schema]) -> pa.Schema:
+    """One schema for all: task_id, every parameter of any file, then the files' own columns."""
+    parameters: dict[str, Any] = {}
+    for schema in schemas:
+        parameters.update(dict.fromkeys(footer_of(schema).get("parameters", ())))
+    union = one_schema(schemas)
+    names = ["task_id", *(name for name in parameters if name in union.names)]
+    return pa.schema(union.field(name) for name in [*names, *(set_minus(union.names, names))])
+
+
+def set_minus(names: Sequence[str], less: Sequence[str]) -> list[str]:
+    """The names that are not among the others, in their order."""
+    return [name for name in names if name not in set(less)]
+
+
+def main(arguments: Sequence[str]) -> int:
+    (results,) = map(Path, arguments)
+    make(Layout(results))
+    return 0
