@@ -16,6 +16,7 @@ from typing import Any
 
 from ._config import Study, Task
 from ._errors import UserError
+from ._state import write_json
 from ._values import digest_of
 
 _SCRIPTS = (".py", ".sh", ".R", ".r", ".jl", ".pl", ".m")
@@ -41,9 +42,7 @@ class Fingerprints:
         young = time.time_ns() - _RACY_NS
         seen = {name: entry for name, entry in self.seen.items() if entry[1] < young}
         if seen != self.known and path.parent.is_dir():
-            temporary = path.with_name(f".{path.name}.{os.getpid()}")
-            temporary.write_text(json.dumps(seen))
-            os.replace(temporary, path)
+            write_json(path, seen)
 
     def sha256(self, path: str) -> str:
         """

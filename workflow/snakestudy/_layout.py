@@ -63,6 +63,10 @@ class Layout:
     def record(self, plan: int) -> Path:
         return self.results / "plan" / f"{plan:04d}.json"
 
+    def kept_record(self, plan: int) -> Path:
+        """The record in the store; `record` is its published form."""
+        return self.store / "records" / f"{plan:04d}.json"
+
     def manifest(self, chunk: str) -> Path:
         return self.results / "plan" / "chunks" / f"{chunk}.parquet"
 
@@ -80,13 +84,5 @@ class Layout:
 
     def newest_plan(self) -> int:
         """The number of the newest record, 0 if there is none."""
-        try:
-            names = [path.stem for path in (self.results / "plan").iterdir() if path.suffix == ".json"]
-        except FileNotFoundError:
-            return 0
-        return max((int(name) for name in names if re.fullmatch(RECORD, name)), default=0)
-
-
-def chunk_number(chunk: str) -> int | None:
-    """The running number of a chunk, None for a chunk named by its task_id."""
-    return int(chunk) if len(chunk) < 16 else None
+        paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
+        return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)

@@ -123,11 +123,16 @@ def _from_frame(frame: Any) -> Columns:
         frame = frame.reset_index()
     if not frame.columns.is_unique:
         raise MetricError(f"doubled columns in {list(frame.columns)}")
-    missing = frame.isna() & (frame.dtypes != float)
-    return {
-        name: [None if gone else _plain(value) for value, gone in zip(frame[name], missing[name])]
-        for name in frame.columns
-    }
+    return {name: _from_series(frame[name]) for name in frame.columns}
+
+
+def _from_series(series: Any) -> list[Any]:
+    """The values of a pandas column: NaN of floats stays NaN, whatever else is missing is null."""
+    values = series.tolist()
+    if series.dtype.kind == "f":
+        return values
+    pairs = zip(values, series.isna().tolist(), strict=True)
+    return [None if missing else _plain(value) for value, missing in pairs]
 
 
 def _plain(value: Any) -> Any:

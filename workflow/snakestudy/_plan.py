@@ -29,12 +29,14 @@ class Past:
         started: whether a visit has begun; its tasks then stay in this chunk.
         lost: whether its published file must be written again whatever it says.
         state: of its last finished visit.
+        done: its tasks that have a row, if it is not finished.
     """
 
     manifest: Any
     started: bool
     lost: bool
     state: State | None
+    done: int = 0
 
     @property
     def finished(self) -> bool:
@@ -93,7 +95,7 @@ class Review:
     def pending(self) -> int:
         """Tasks that will run, as far as the state tells."""
         if not self.past.finished:
-            return sum(self.active)
+            return max(sum(self.active) - self.past.done, 0)
         back = self.active.count(True) - self.past.manifest.active.count(True)
         return max(back, 0) + sum(row.tasks for row in self.stale + self.unread + self.failed)
 
@@ -314,11 +316,13 @@ def _reasons(now: Situation, reviews: Mapping[str, Review], rest: list[int]) -> 
     for pair, words in (((True, False), "taken out of"), ((False, True), "back in")):
         if pair in moves:
             reasons.append(f"{moves.count(pair)} tasks {words} the design")
-    before = set(now.record["chunks"]) if now.record else set()
-    started = {chunk for chunk, review in reviews.items() if review.past.started}
-    back = [reviews[chunk] for chunk in started - before]
+    before = now.record["chunks"] if now.record else {}
+    gone = sum(before[chunk]["tasks"] for chunk in before.keys() - reviews.keys() - anew)
+    if gone:
+        reasons.append(f"{gone} tasks taken out of the design")
+    back = [review for chunk, review in reviews.items() if chunk not in before]
     if back:
-        reasons.append(f"{sum(map(sum, (r.active for r in back)))} tasks back in the design")
+        reasons.append(f"{sum(sum(review.active) for review in back)} tasks back in the design")
     unfinished = [review for review in found if not review.past.finished]
     if unfinished:
         reasons.append(f"{len(unfinished)} chunks are not finished yet")

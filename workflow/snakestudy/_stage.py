@@ -166,37 +166,41 @@ def render(text: str, kind: str, values: Mapping[str, Any]) -> str:
     return environment.from_string(text).render(nest(values))
 
 
-def stage(task: Task, directory: Path, shared: Path, values: Mapping[str, Any]) -> None:
+def stage(
+    task: Task, directory: Path, study: Path, shared: Path, values: Mapping[str, Any]
+) -> None:
     """Put every input of a task into its run directory.
 
     Args:
+        study: where the paths of inputs start.
         shared: the directory of read-only copies that `shared` inputs link to.
 
     Raises:
         UserError, OSError, jinja2.TemplateError: what hinders this, for the task's error.
     """
     for item in task.inputs:
-        source = source_path(item, values)
-        target = directory / target_name(item, source, values)
+        path = source_path(item, values)
+        source, target = study / path, directory / target_name(item, path, values)
         target.parent.mkdir(parents=True, exist_ok=True)
         if item.render:
-            text = Path(source).read_text(encoding="utf-8")
+            text = source.read_text(encoding="utf-8")
             target.write_text(render(text, item.render, values), encoding="utf-8")
         elif item.linkage == "copy":
             shutil.copy2(source, target)
         else:
-            real = Path(source) if item.linkage == "link" else shared_copy(source, shared)
-            target.symlink_to(real.absolute())
+            real = source if item.linkage == "link" else shared_copy(source, shared)
+            # Relative where it can be, so that a study can be moved.
+            moves_along = item.linkage == "shared" or not os.path.isabs(path)
+            target.symlink_to(os.path.relpath(real, target.parent) if moves_along else real)
 
 
-def shared_copy(source: str, shared: Path) -> Path:
+def shared_copy(source: Path, shared: Path) -> Path:
     """The read-only copy of a file, named by its content so that it never changes."""
-    known = _COPIES.get(source)
-    if known:
-        return known
-    with open(source, "rb") as file:
+    if source in _COPIES:
+        return _COPIES[source]
+    with source.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
-    copy = shared / sha[:12] / os.path.basename(source)
+    copy = shared / sha[:12] / source.name
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
@@ -207,4 +211,4 @@ def shared_copy(source: str, shared: Path) -> Path:
     return copy
 
 
-_COPIES: dict[str, Path] = {}  # of this process, which ends when an input changes
+_COPIES: dict[Path, Path] = {}  # of this process, which ends when an input changes

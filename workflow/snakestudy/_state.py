@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ._layout import Layout
 
@@ -70,9 +70,7 @@ class State:
     rows: tuple[Rows, ...]
 
     def save(self, directory: Path) -> None:
-        temporary = directory / f".state.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(self)))
-        os.replace(temporary, directory / "state.json")
+        write_json(directory / "state.json", asdict(self))
 
     @classmethod
     def load(cls, directory: Path) -> State | None:
@@ -84,10 +82,20 @@ class State:
             return None
 
 
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(value, ensure_ascii=False))
+    os.replace(temporary, path)
+
+
 def load_record(layout: Layout) -> dict | None:
     """The newest plan record."""
     plan = layout.newest_plan()
-    return json.loads(layout.record(plan).read_text()) if plan else None
+    for path in (layout.kept_record(plan), layout.record(plan)):
+        if path.exists():
+            return json.loads(path.read_text())
+    return None
 
 
 def load_states(layout: Layout, chunks: Iterable[str]) -> dict[str, State | None]:

@@ -7,7 +7,6 @@ file a metric; it appears by a rename. A task's last row wins.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import platform
 import shutil
@@ -169,10 +168,3 @@ def project(
         table = read(store.table("metadata", part)).schema.empty_table()
         table = table.select(["task_id", *footer["parameters"]])
     write(table, output, {**footer, "table": name})
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, ensure_ascii=False))
-    os.replace(temporary, path)

@@ -91,8 +91,6 @@ class Runner:
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([package, *(p for p in path if p != package)]),
-            "STUDY_DIR": str(self.study),
-            "STUDY_THREADS": str(self.task.threads),
         }
 
     def directory(self, task_id: str) -> Path:
@@ -117,7 +115,7 @@ class Runner:
                 directory = fresh_directory(self.directory(item.task_id))
                 (directory / "params.json").write_text(json.dumps(nest(item.values)))
                 values = {**self._extra(item), **item.values}
-                stage(self.task, directory, self.runs / "shared", values)
+                stage(self.task, directory, self.study, self.runs / "shared", values)
             run = self._call if self.task.function else self._execute
             returned = run(item, directory, attempt, result)
             if result.error is None:
@@ -135,8 +133,7 @@ class Runner:
     def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
         """Call the function; what it prints goes to the run directory, if there is one."""
         os.chdir(directory)
-        environment = {**self._task_environment(item, directory, attempt), **self._env(item)}
-        os.environ.update(environment)
+        os.environ.update(self._task_environment(item, directory, attempt) | self._env(item))
         with _prints_to(directory) if self.has_directory else _prints_on():
             try:
                 function = load_function(str(self.study / self.task.function), self.study)
@@ -151,8 +148,8 @@ class Runner:
     def _execute(self, item: Item, directory: Path, attempt: int, result: Result) -> None:
         """Run the command in its directory."""
         stdout, stderr = directory / "stdout.log", directory / "stderr.log"
-        own = {**self._task_environment(item, directory, attempt), **self._env(item)}
-        env = {**self.environment, **own}
+        own = self._task_environment(item, directory, attempt) | self._env(item)
+        env = self.environment | own
         argv = argv_of(self.task, {**self._extra(item), **item.values}, self.study)
         ended = _process.run(argv, directory, env, stdout, stderr, self.task.runtime)
         result.exit_code, result.max_rss_mb = ended.exit_code, ended.max_rss_mb
@@ -229,7 +226,13 @@ class Runner:
 
     def _task_environment(self, item: Item, directory: Path, attempt: int) -> dict[str, str]:
         params = {"STUDY_PARAMS": str(directory / "params.json")} if self.has_directory else {}
-        return {"STUDY_TASK_ID": item.task_id, "STUDY_ATTEMPT": str(attempt), **params}
+        return {
+            "STUDY_DIR": str(self.study),
+            "STUDY_TASK_ID": item.task_id,
+            "STUDY_THREADS": str(self.task.threads),
+            "STUDY_ATTEMPT": str(attempt),
+            **params,
+        }
 
 
 def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:

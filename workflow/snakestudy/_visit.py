@@ -25,8 +25,8 @@ from ._manifest import Manifest
 from ._metrics import RowBuffer
 from ._plan import limits_of
 from ._pool import Pool
-from ._state import Rows, State, inputs_in, metrics_in, row_digest
-from ._store import Row, Store, project, write_json
+from ._state import Rows, State, inputs_in, metrics_in, row_digest, write_json
+from ._store import Row, Store, project
 from ._tables import array
 from ._task import Item, aside
 from ._worker import FIELDS, SLOT

@@ -11,8 +11,7 @@ from typing import Any
 from pyarrow import parquet
 
 from ._layout import Layout
-from ._state import load_record, load_states
-from ._store import write_json
+from ._state import load_record, load_states, write_json
 from ._tables import read
 
 SHOWN = 5  # failures told one by one

@@ -22,7 +22,7 @@ from ._digest import Fingerprints, Science, changes, science_of
 from ._errors import UserError
 from ._layout import Layout
 from ._plan import Past, Plan, Situation
-from ._state import State, load_record, load_states
+from ._state import Rows, State, load_record, load_states, write_json
 from ._stage import check_task, placeholders, source_path, target_name
 from ._values import digest_of
 
@@ -110,7 +110,7 @@ def announce(prepared: Prepared) -> str:
     lines = [f"{name}: plan {prepared.plan}", *(f"  {reason}" for reason in record["why"])]
     if pending:
         tasks = sum(entry["pending"] for entry in pending.values())
-        lines.append(f"  to run: {tasks} tasks in {len(pending)} chunks")
+        lines.append(f"  to run: {tasks:,} tasks in {len(pending):,} chunks")
     return "\n".join(lines)
 
 
@@ -139,10 +139,10 @@ def publish(proposal: Path, layout: Layout) -> None:
     }
     manifests = layout.manifest("x").parent
     manifests.mkdir(parents=True, exist_ok=True)
-    target = layout.record(record["plan"])
-    temporary = target.with_name(f".{target.name}")
-    temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False))
-    os.replace(temporary, target)
+    kept = layout.kept_record(record["plan"])
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, record)
+    republish(layout)
     for manifest in proposal.glob("*.parquet"):
         os.replace(manifest, manifests / manifest.name)
     for manifest in manifests.glob("*.parquet"):
@@ -150,6 +150,15 @@ def publish(proposal: Path, layout: Layout) -> None:
         if manifest.stem not in record["chunks"] and not started:
             manifest.unlink()
     shutil.rmtree(layout.proposals, ignore_errors=True)
+
+
+def republish(layout: Layout) -> None:
+    """Publish the newest record as it is: Snakemake removed it, or somebody did."""
+    plan = layout.newest_plan()
+    record = load_record(layout)
+    if record:
+        layout.record(plan).parent.mkdir(parents=True, exist_ok=True)
+        write_json(layout.record(plan), record)
 
 
 def _decide(
@@ -230,13 +239,28 @@ def _load_past(
         if manifest is None:
             continue
         state = State.load(layout.chunk_store(chunk))
-        wanted = chunks.get(chunk, {}).get("manifest", manifest.hash)
-        lost = lost or manifest.hash != wanted
+        lost = lost or manifest.hash != chunks.get(chunk, {}).get("manifest", manifest.hash)
+        done = 0
         if state is None or state.manifest != manifest.hash:
             lost = lost or layout.metadata(chunk).exists()
-        store_lost = chunk not in started and layout.metadata(chunk).exists()
-        past[chunk] = Past(manifest, chunk in started or store_lost, lost, state)
+            done, state = _unfinished(layout, chunk, state)
+        is_started = chunk in started or layout.metadata(chunk).exists()
+        past[chunk] = Past(manifest, is_started, lost, state, done)
     return past
+
+
+def _unfinished(layout: Layout, chunk: str, state: State | None) -> tuple[int, State | None]:
+    """How many rows a chunk has, and its state; a lost store's is taken from the outputs."""
+    from ._store import Store
+    from ._tables import read
+
+    rows = Store(layout.chunk_store(chunk)).rows().values()
+    if rows or not layout.metadata(chunk).exists():
+        return len(rows), state
+    names = ["digest", "status", "attempt", "seconds"]
+    columns = read(layout.metadata(chunk), names).to_pydict()
+    lines = list(zip(*(columns[name] for name in names), strict=True))
+    return len(lines), State("", "", tuple(Rows(d, s, a, 1, t) for d, s, a, t in lines))
 
 
 def _failed_attempts(layout: Layout, chunk: str) -> dict[str, int]:
@@ -343,8 +367,12 @@ def _commit() -> str | None:
 
 
 def main(arguments: Iterable[str]) -> int:
-    proposal, results = map(Path, arguments)
-    publish(proposal, Layout(results))
+    proposal, results = arguments
+    layout = Layout(Path(results))
+    if proposal:
+        publish(Path(proposal), layout)
+    else:
+        republish(layout)
     return 0
 
 
