@@ -171,6 +171,7 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
     reviews: dict[str, Review] = {}
     known: set[str] = set()
     top = last_seq = -1
+    gone = 0
     for chunk, old in sorted(past.items()):
         active = [task_id in index for task_id in old.manifest.ids]
         if not old.started and not (same_cut and all(active)):
@@ -180,8 +181,10 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
         last_seq = max(last_seq, *old.manifest.table["seq"].to_pylist())
         if any(active):
             reviews[chunk] = _review(old, active, now)
+        elif now.record and chunk in now.record["chunks"]:
+            gone += now.record["chunks"][chunk]["tasks"]
     rest = [row for row, task_id in enumerate(design.ids) if task_id not in known]
-    reasons = [*design.notes, *_reasons(now, reviews, rest)]
+    reasons = [*design.notes, *_reasons(now, reviews, rest, gone)]
     kept = _judged(now, reviews)
     from ._orders import Orders  # with pyarrow, which a parse without a new plan does not need
 
@@ -292,9 +295,15 @@ def _change_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]
     return words
 
 
-def _reasons(now: Situation, reviews: Mapping[str, Review], rest: list[int]) -> list[str]:
-    """What this plan does, in words, with the numbers of tasks."""
-    found = list(reviews.values())
+def _reasons(
+    now: Situation, reviews: Mapping[str, Review], rest: list[int], gone: int
+) -> list[str]:
+    """What this plan does, in words, with the numbers of tasks.
+
+    Args:
+        gone: tasks taken out of the design with their whole chunk.
+    """
+    found, back = list(reviews.values()), 0
     reasons = [f"{len(rest)} new tasks"] if rest else []
     stale = [row for review in found for row in review.stale]
     unread = [row for review in found for row in review.unread]
@@ -311,18 +320,16 @@ def _reasons(now: Situation, reviews: Mapping[str, Review], rest: list[int]) -> 
     failed = sum(row.tasks for review in found for row in review.failed)
     if failed:
         reasons.append(f"{failed} failed tasks tried again")
-    old = [zip(review.past.manifest.active, review.active, strict=True) for review in found]
-    moves = [pair for pairs in old for pair in pairs]
-    for pair, words in (((True, False), "taken out of"), ((False, True), "back in")):
-        if pair in moves:
-            reasons.append(f"{moves.count(pair)} tasks {words} the design")
     before = now.record["chunks"] if now.record else {}
-    gone = sum(before[chunk]["tasks"] for chunk in before.keys() - reviews.keys() - anew)
+    for chunk, review in reviews.items():
+        was = review.past.manifest.active if chunk in before else [False] * len(review.active)
+        pairs = list(zip(was, review.active, strict=True))
+        gone += pairs.count((True, False))
+        back += pairs.count((False, True))
     if gone:
         reasons.append(f"{gone} tasks taken out of the design")
-    back = [review for chunk, review in reviews.items() if chunk not in before]
     if back:
-        reasons.append(f"{sum(sum(review.active) for review in back)} tasks back in the design")
+        reasons.append(f"{back} tasks back in the design")
     unfinished = [review for review in found if not review.past.finished]
     if unfinished:
         reasons.append(f"{len(unfinished)} chunks are not finished yet")
