@@ -9,9 +9,9 @@ rule outcome:
         "<results>/outcome.json",
     log:
         "<logs>/outcome.log",
-    params:
-        command=_parse.command("outcome", *study.directories, study.on_failure),
     retries: 0
     localrule: True
+    params:
+        command=_parse.command("outcome", *study.directories, study.on_failure),
     shell:
         "{params.command} 2>&1 | tee {log:q} >&2"

@@ -5,12 +5,14 @@ rule plan:
     """Publish what was decided when the Snakefile was parsed; with nothing new, do nothing."""
     output:
         record=f"<results>/plan/{study.plan:04d}.json",
-        manifests=[f"<results>/plan/chunks/{chunk}.parquet" for chunk in study.publishes],
+        manifests=[
+            f"<results>/plan/chunks/{chunk}.parquet" for chunk in study.publishes
+        ],
     log:
         "<logs>/plan.log",
-    params:
-        command=_parse.command("plan", study.proposal, study.layout.results),
     retries: 0
     localrule: True
+    params:
+        command=_parse.command("plan", study.proposal, study.layout.results),
     shell:
         "{params.command} 2> {log:q} || (cat {log:q} >&2; exit 1)"

@@ -10,11 +10,11 @@ rule run:
         metadata="<results>/metadata/run/{chunk}.parquet",
     log:
         "<logs>/run/{chunk}.log",
-    params:
-        command=_parse.command("run"),
-        directories=_parse.quoted(*study.directories[:2]),
     threads: study.threads
     resources:
         **study.resources,
+    params:
+        command=_parse.command("run"),
+        directories=_parse.quoted(*study.directories[:2]),
     shell:
         "{params.command} {input.manifest:q} {params.directories} {log:q}"

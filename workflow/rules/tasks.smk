@@ -10,8 +10,8 @@ rule tasks:
         "<results>/tasks.parquet",
     log:
         "<logs>/tasks.log",
+    localrule: True
     params:
         command=_parse.command("tasks", study.layout.results),
-    localrule: True
     shell:
         "{params.command} 2> {log:q}"

@@ -1,0 +1,28 @@
+# make run: install into .venv and run the study. make test: run all tests.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: run test lint
+
+run: .venv/installed
+	snakemake
+
+test: .venv/tests
+	pytest --numprocesses auto
+
+lint: .venv/tests
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	.ci/lint-workflow
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv; this takes a minute or two."
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/tests: .venv/installed
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,plot]'
+	@touch $@
