@@ -5,48 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy
 
 from . import _expr
+from ._axes import Column, Part, axis, from_rows, from_table, plain_list, zipped
 from ._errors import UserError, nearest, shown
 from ._layout import RESERVED_PARAMETERS
-from ._text import read_text_table
-from ._values import canonical, fragment, id_of, plain
-
-RANGES = ("linspace", "logspace", "geomspace", "range")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One parameter over all sets: `values[codes[i]]` is that of set i, null where the code is -1."""
-
-    values: tuple[Any, ...]
-    codes: numpy.ndarray
-
-    @classmethod
-    def of(cls, values: Iterable[Any]) -> Column:
-        values = tuple(values)
-        return cls(values, numpy.arange(len(values), dtype=numpy.int32))
-
-    def take(self, rows: numpy.ndarray) -> Column:
-        return Column(self.values, self.codes[rows])
-
-    def to_list(self) -> list[Any]:
-        values = (*self.values, None)  # code -1 is the last
-        return [values[code] for code in self.codes.tolist()]
-
-    def array(self) -> numpy.ndarray:
-        """The values as numpy sees them: numbers as numbers, anything else as objects."""
-        values = (*self.values, None) if (self.codes < 0).any() else self.values
-        kinds = set(map(type, values))
-        if kinds <= {int, float} or kinds in ({bool}, {str}):
-            return numpy.array(values)[self.codes]
-        array = numpy.empty(len(values), dtype=object)
-        array[:] = values
-        return array[self.codes]
+from ._values import canonical, fragment, id_of
 
 
 @dataclass(frozen=True)
@@ -61,9 +28,6 @@ class Design:
     @property
     def size(self) -> int:
         return len(self.ids)
-
-
-Part = dict[str, Column]
 
 
 def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> Design:
@@ -92,7 +56,9 @@ def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> De
         if name not in columns:
             unknown = sorted(_expr.names(tree) - known - set(formulas))
             raise UserError(
-                f"{unknown[0]} is no parameter", key=f"derive.{name}", fix=nearest(unknown[0], known)
+                f"{unknown[0]} is no parameter",
+                key=f"derive.{name}",
+                fix=nearest(unknown[0], known),
             )
     ids = task_ids({name: columns[name] for name in columns if name in known})
     unique = _first_of_each(ids)
@@ -144,24 +110,6 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
-def axis(value: Any) -> list[Any]:
-    """The values of one axis: a list, a range (linspace, ...) or a single value.
-
-    >>> axis({"range": [0, 1, 0.25]}), axis({"geomspace": [1, 100, 3]}), axis(7)
-    ([0, 0.25, 0.5, 0.75], [1.0, 10.0, 100.0], [7])
-    """
-    if isinstance(value, Mapping) and len(value) == 1:
-        (kind, arguments), *_ = value.items()
-        if kind in RANGES:
-            return _range(kind, arguments)
-        if nearest(kind, RANGES).startswith("Did"):
-            raise UserError("is no range", value=kind, fix=nearest(kind, RANGES))
-    values = value if isinstance(value, list) else [value]
-    if not values:
-        raise UserError("is empty", value=value, fix="Write at least one value.")
-    return _plain_list(values)
-
-
 def _block(block: Mapping[str, Any], formulas: Mapping[str, Any]) -> tuple[Part, int]:
     """The sets of one block, with what is derived, and how many `where` removed."""
     parts: list[tuple[str, Part]] = []
@@ -169,14 +117,14 @@ def _block(block: Mapping[str, Any], formulas: Mapping[str, Any]) -> tuple[Part,
         parts.append(("grid", {name: Column.of(_at(f"grid.{name}", axis, value))}))
     groups = block.get("zip", [])
     for group in [groups] if isinstance(groups, Mapping) else groups:
-        parts.append(("zip", _at("zip", _zipped, group)))
+        parts.append(("zip", _at("zip", zipped, group)))
     if "rows" in block:
-        parts.append(("rows", _at("rows", _from_rows, block["rows"])))
+        parts.append(("rows", _at("rows", from_rows, block["rows"])))
     if "table" in block:
-        parts.append(("table", _at("table", _from_table, block["table"])))
+        parts.append(("table", _at("table", from_table, block["table"])))
     if "seeds" in block:
         seeds = block["seeds"]
-        values = _plain_list(seeds) if isinstance(seeds, list) else range(seeds)
+        values = plain_list(seeds) if isinstance(seeds, list) else range(seeds)
         parts.append(("seeds", {"seed": Column.of(values)}))
     if not parts:
         raise UserError("declares no parameter", fix="Write grid, zip, rows, table or seeds.")
@@ -193,86 +141,6 @@ def _at(key: str, function: Any, *arguments: Any) -> Any:
         return function(*arguments)
     except UserError as error:
         raise error.under(key) from None
-
-
-def _range(kind: str, arguments: Any) -> list[Any]:
-    form = "[start, stop, step]" if kind == "range" else "[start, stop, number]"
-    numeric = isinstance(arguments, list) and all(type(item) in (int, float) for item in arguments)
-    if not numeric or len(arguments) != 3 and not (kind == "range" and len(arguments) == 2):
-        raise UserError(f"{kind} takes {form}", value=arguments)
-    start, stop, count = [*arguments, 1][:3]
-    if kind == "range":
-        values = _arange(start, stop, count)
-    elif type(count) is not int or count < 1:
-        raise UserError(f"{kind} takes a whole number of values, at least 1", value=arguments)
-    elif kind == "geomspace" and start * stop <= 0:
-        raise UserError("geomspace takes ends of one sign, none of them 0", value=arguments)
-    else:
-        values = getattr(numpy, kind)(start, stop, count).tolist()
-    if not values:
-        raise UserError(f"{kind} is empty", value=arguments, fix=f"It takes {form}.")
-    return _plain_list(values)
-
-
-def _arange(start: float, stop: float, step: float) -> list[Any]:
-    """From start in steps, ending before stop; decimal steps give the decimals one expects."""
-    if step == 0:
-        raise UserError("range takes a step that is not 0", value=[start, stop, step])
-    from fractions import Fraction
-    from math import ceil
-
-    exact = [Fraction(repr(number)) for number in (start, stop, step)]
-    count = max(0, ceil((exact[1] - exact[0]) / exact[2]))
-    values = [exact[0] + exact[2] * i for i in range(count)]
-    whole = all(type(number) is int for number in (start, step))
-    return [int(value) if whole else float(value) for value in values]
-
-
-def _plain_list(values: Iterable[Any]) -> list[Any]:
-    try:
-        return [plain(value) for value in values]
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def _zipped(group: Mapping[str, Any]) -> Part:
-    axes = {name: axis(value) for name, value in group.items()}
-    lengths = {name: len(values) for name, values in axes.items()}
-    if len(set(lengths.values())) > 1:
-        raise UserError("has lists of unequal length", value=lengths, fix="Make them equally long.")
-    return {name: Column.of(values) for name, values in axes.items()}
-
-
-def _from_rows(rows: Sequence[Mapping[str, Any]]) -> Part:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: _nullable(_plain_list(row.get(name) for row in rows)) for name in names}
-
-
-def _from_table(path: str) -> Part:
-    if path.startswith("-") or not Path(path).is_file():
-        raise UserError("is no file", value=path, fix="Write a path relative to the study.")
-    separators = {".csv": ",", ".tsv": "\t"}
-    suffix = Path(path).suffix.lower()
-    try:
-        if suffix == ".parquet":
-            from pyarrow import parquet
-
-            columns = parquet.read_table(path).to_pydict()
-        elif suffix in separators:
-            columns = read_text_table(Path(path), separators[suffix])
-        else:
-            raise UserError("is of no known kind", value=path, fix="Use csv, tsv or parquet.")
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read: {error}", value=path) from None
-    if not columns or not len(next(iter(columns.values()))):
-        raise UserError("has no row", value=path)
-    return {name: _nullable(_plain_list(values)) for name, values in columns.items()}
-
-
-def _nullable(values: list[Any]) -> Column:
-    column = Column.of(values)
-    column.codes[[row for row, value in enumerate(values) if value is None]] = -1
-    return column
 
 
 def _size(part: Part) -> int:
@@ -350,7 +218,9 @@ def derived_columns(part: Part, formulas: Mapping[str, Any]) -> Part:
         reads = _expr.names(tree)
         if not reads <= part.keys():
             continue
-        part[name] = _at(f"derive.{name}", _derived, tree, {read: part[read] for read in reads}, part)
+        part[name] = _at(
+            f"derive.{name}", _derived, tree, {read: part[read] for read in reads}, part
+        )
     return part
 
 
@@ -363,10 +233,12 @@ def _derived(tree: Any, reads: Part, part: Part) -> Column:
     values = numpy.broadcast_to(_expr.evaluate(tree, arrays), len(rows)).tolist()
     for row, value in zip(rows, values, strict=True):
         if value != value or value in (float("inf"), float("-inf")):
-            given = {name: column.take(numpy.array([row])).to_list()[0] for name, column in part.items()}
+            given = {
+                name: column.take(numpy.array([row])).to_list()[0] for name, column in part.items()
+            }
             raise UserError(f"gives {value} for {shown(given)}")
     codes[rows] = numpy.arange(len(rows))
-    return Column(tuple(_plain_list(values)), codes)
+    return Column(tuple(plain_list(values)), codes)
 
 
 def _holds(where: str, part: Part) -> numpy.ndarray:

@@ -170,16 +170,18 @@ def same_code(old: str | None, new: str | None) -> bool:
 def _bare(text: str) -> str:
     tree = ast.parse(text)
     for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:]
+        kinds = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        if isinstance(node, kinds) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
     return ast.dump(tree)
 
 
 def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, str]]:
     """The files of code that a task runs, with the key that names each."""
     if task.function:
-        yield from ((path, "task.function") for path in _python_files(task.function, "task.function", sha))
+        yield from (
+            (path, "task.function") for path in _python_files(task.function, "task.function", sha)
+        )
     for path in command_files(task.command):
         yield path, "task.command"
         if path.endswith(".py"):
@@ -212,9 +214,7 @@ def command_files(command: str | tuple[str, ...] | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _python_files(
-    target: str | None, key: str, sha: Callable[[str, str], str]
-) -> list[str]:
+def _python_files(target: str | None, key: str, sha: Callable[[str, str], str]) -> list[str]:
     """The file of a `path.py:function` and the modules of the study that it imports."""
     if target is None:
         return []

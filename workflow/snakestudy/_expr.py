@@ -6,14 +6,17 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from functools import reduce
+from itertools import pairwise
 from typing import Any
 
 from ._errors import UserError, nearest
 
-FUNCTIONS = (
-    "abs ceil clip cos cosh exp expm1 floor hypot isfinite isnan log log10 log1p log2 "
-    "maximum minimum mod power round sign sin sinh sqrt tan tanh where"
-).split()
+FUNCTIONS = frozenset(
+    """
+    abs ceil clip cos cosh exp expm1 floor hypot isfinite isnan log log10 log1p log2 maximum
+    minimum mod power round sign sin sinh sqrt tan tanh where
+    """.split()  # noqa: SIM905
+)
 
 _BINARY: dict[type, Callable] = {
     ast.Add: operator.add,
@@ -93,7 +96,7 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
                 sides = [value(side) for side in (node.left, *node.comparators)]
                 tests = [
                     _COMPARE[type(op)](*pair)
-                    for op, pair in zip(node.ops, zip(sides, sides[1:], strict=False), strict=True)
+                    for op, pair in zip(node.ops, pairwise(sides), strict=True)
                 ]
                 return reduce(numpy.logical_and, tests)
             case ast.Call():

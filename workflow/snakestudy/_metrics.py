@@ -54,9 +54,9 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     >>> by_metric({"rmse": 1.0}, ["fit"])
     {'fit': {'rmse': 1.0}}
     """
-    if isinstance(returned, Mapping) and set(returned) == set(metrics):
-        if len(metrics) != 1 or type(returned[metrics[0]]) not in _SCALARS:
-            return dict(returned)
+    named = isinstance(returned, Mapping) and set(returned) == set(metrics)
+    if named and (len(metrics) != 1 or type(returned[metrics[0]]) not in _SCALARS):
+        return dict(returned)
     if len(metrics) == 1:
         return {metrics[0]: returned}
     if not metrics and returned is None:
@@ -96,7 +96,9 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
         if not isinstance(name, str) or not name:
             raise MetricError(f"the column name {name!r} is no text")
         if name in taken:
-            raise MetricError(f"the column {name!r} has the name of a parameter; rename one of them")
+            raise MetricError(
+                f"the column {name!r} has the name of a parameter; rename one of them"
+            )
     return count, columns
 
 
@@ -143,7 +145,9 @@ def _plain(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def read_metric(metric: Metric, directory: Path, study: Path, parameters: set[str]) -> tuple[int, Columns]:
+def read_metric(
+    metric: Metric, directory: Path, study: Path, parameters: set[str]
+) -> tuple[int, Columns]:
     """The rows of one metric from the file that a task left in its run directory.
 
     Raises:
@@ -164,7 +168,9 @@ def read_metric(metric: Metric, directory: Path, study: Path, parameters: set[st
         raise MetricError(f"metric {metric.name}: {error}") from None
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
-        raise MetricError(f"metric {metric.name}: {metric.path} cannot be read: {problem}") from error
+        raise MetricError(
+            f"metric {metric.name}: {metric.path} cannot be read: {problem}"
+        ) from error
 
 
 def _read_file(path: Path) -> Any:

@@ -1,18 +1,21 @@
-"""Writing the orders of a plan: manifests, and a plan record's line on each chunk."""
+"""Writing the orders of a plan: new chunks, manifests, a plan record's line on each chunk."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil
 from typing import Any
 
 import numpy
 import pyarrow as pa
 
 from . import _expr
-from ._design import Column, Design
-from ._errors import UserError
+from ._axes import Column
+from ._design import Design, groups
+from ._errors import UserError, nearest
 from ._manifest import Manifest, encoded
-from ._plan import Review, Situation, run_dirs_of
+from ._situation import Review, Situation, run_dirs_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,9 @@ class Orders:
         old, now = found.past.manifest, self.now
         kept = old.order["kept"]
         if keep:
-            kept = sorted({*kept, *(r.made_by for r in found.stale), *(r.read_by for r in found.unread)})
+            kept = sorted(
+                {*kept, *(r.made_by for r in found.stale), *(r.read_by for r in found.unread)}
+            )
         active = [row for row, flag in zip(old.ids, found.active, strict=True) if flag]
         rows = [self.index[task_id] for task_id in active]
         inputs = dict(zip(old.ids, old.table["_inputs"].to_pylist(), strict=True))
@@ -130,3 +135,40 @@ class Orders:
                 f"gives {largest}", file=self.now.study.file, key="task.mem_mb", value=mem_mb
             )
         return int(numpy.ceil(largest))
+
+
+def cut(rest: list[int], now: Situation, design: Any, first: int) -> dict[str, list[int]]:
+    """New tasks as chunks: name -> rows of the design."""
+    if not rest:
+        return {}
+    chunks = now.study.config["chunks"]
+    unknown = [name for name in chunks["by"] if name not in design.columns]
+    if unknown:
+        raise UserError(
+            "is no parameter",
+            file=now.study.file,
+            key="chunks.by",
+            value=unknown[0],
+            fix=nearest(unknown[0], design.columns),
+        )
+    size = chunks["tasks"]
+    if size == "auto":
+        single = now.study.task.command and len(rest) <= 100
+        size = 1 if single else ceil(len(rest) / (4 * now.slots))
+    if chunks["max"]:
+        size = max(size, ceil(len(rest) / chunks["max"]))
+    named: dict[str, list[int]] = {}
+    for group in _grouped(rest, chunks["by"], design):
+        count = ceil(len(group) / size)
+        bounds = [len(group) * i // count for i in range(count + 1)]
+        for start, stop in pairwise(bounds):
+            rows = group[start:stop]
+            single = size == 1 and len(rows) == 1
+            named[design.ids[rows[0]] if single else f"{first + len(named):05d}"] = rows
+    return named
+
+
+def _grouped(rest: list[int], by: list[str], design: Any) -> list[list[int]]:
+    if not by:
+        return [rest]
+    return groups([design.columns[name] for name in by], rest)

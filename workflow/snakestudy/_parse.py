@@ -12,7 +12,7 @@ from typing import Any
 
 from ._errors import UserError
 from ._layout import CHUNK, Layout
-from .plan import Prepared, announce, prepare, published
+from ._prepare import Prepared, announce, prepare, published
 
 # At parse these look like a run; they must neither plan nor fail on a bad configuration.
 _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
@@ -107,7 +107,11 @@ def prepared(workflow: Any) -> Rules:
 def outputs(study: Rules) -> list[str]:
     """The files that all chunks of the plan leave."""
     directories = [*study.metrics, "metadata/run"]
-    return [f"<results>/{name}/{chunk}.parquet" for chunk in study.prepared.chunks for name in directories]
+    return [
+        f"<results>/{name}/{chunk}.parquet"
+        for chunk in study.prepared.chunks
+        for name in directories
+    ]
 
 
 def command(verb: str, *arguments: Any) -> str:

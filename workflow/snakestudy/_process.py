@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ def run(
 
 def rss_mb(maxrss: int) -> float:
     """A peak of resident memory in MB, from what getrusage gives (kB; bytes on macOS)."""
-    return maxrss / 1e6 if os.uname().sysname == "Darwin" else maxrss * 1024 / 1e6
+    return maxrss / 1e6 if sys.platform == "darwin" else maxrss * 1024 / 1e6
 
 
 def kill_tree(pid: int) -> None:

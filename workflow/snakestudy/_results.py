@@ -52,10 +52,8 @@ class Results:
         known = self._record()["metrics"]
         if metric not in known:
             raise UserError("is no metric", value=metric, fix=nearest(metric, known))
-        if partial:
-            frame = self._partial(metric).to_pandas()
-        else:
-            frame = self._outputs(metric).to_pandas()
+        table = self._partial(metric) if partial else self._outputs(metric)
+        frame = table.to_pandas()
         if where is None:
             return frame
         from . import _expr

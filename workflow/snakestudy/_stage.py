@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -106,7 +105,9 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
         path = os.path.normpath(metric.path or ".")
         if path.startswith(("../", "/")) or path == "..":
             raise UserError(
-                "leaves the run directory", key=f"task.metrics.{metric.name}.path", value=metric.path
+                "leaves the run directory",
+                key=f"task.metrics.{metric.name}.path",
+                value=metric.path,
             )
 
 

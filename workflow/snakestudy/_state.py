@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ._layout import Layout
+from ._values import digest_of
+
+
+def limits_of(task: Mapping[str, Any]) -> str:
+    """The digest of what a task may use; a change of it gives failed tasks another try."""
+    return digest_of([task[name] for name in ("threads", "mem_mb", "runtime", "retries")])
 
 
 class Rows(NamedTuple):
@@ -77,7 +83,9 @@ class State:
         """None if the chunk's first visit has not ended, or the file cannot be read."""
         try:
             values = json.loads((directory / "state.json").read_text())
-            return cls(values["manifest"], values["limits"], tuple(Rows(*r) for r in values["rows"]))
+            return cls(
+                values["manifest"], values["limits"], tuple(Rows(*r) for r in values["rows"])
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -64,7 +64,9 @@ class Store:
                 ) from None
             file.truncate(0)
             job = os.environ.get("SLURM_JOB_ID")
-            file.write(f"host {platform.node()}, process {os.getpid()}{f', job {job}' if job else ''}")
+            file.write(
+                f"host {platform.node()}, process {os.getpid()}{f', job {job}' if job else ''}"
+            )
             file.flush()
             yield
 
@@ -108,7 +110,9 @@ class Store:
             if all(made.get(name) == footer[name] for name in ("parameters", "derive")):
                 return numbers[0]
         names = {
-            path.stem for number in numbers for path in (self.parts / f"{number:06d}").glob("*.parquet")
+            path.stem
+            for number in numbers
+            for path in (self.parts / f"{number:06d}").glob("*.parquet")
         }
         published = manifest.published()
         tables = {}

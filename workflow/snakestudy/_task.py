@@ -11,8 +11,8 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from ._stage import fill, stage
 from ._values import nest
 
 ERROR_LENGTH = 500
+HOST = platform.node()
 
 
 class Item(NamedTuple):
@@ -85,12 +86,25 @@ class Runner:
         return {"task_id", *self.order["parameters"]}
 
     @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The study's function, imported by the first task that needs it."""
+        return load_function(str(self.study / self.task.function), self.study)
+
+    @cached_property
+    def handed(self) -> list[str]:
+        """The metrics whose rows the task returns or posts."""
+        return [metric.name for metric in self.task.metrics if not metric.path]
+
+    @cached_property
     def environment(self) -> dict[str, str]:
+        """What every task finds in its environment."""
         package = str(Path(__file__).parents[1])
         path = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
         return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join([package, *(p for p in path if p != package)]),
+            "STUDY_DIR": str(self.study),
+            "STUDY_THREADS": str(self.task.threads),
         }
 
     def directory(self, task_id: str) -> Path:
@@ -107,7 +121,7 @@ class Runner:
         return result
 
     def _run_once(self, item: Item, attempt: int) -> Result:
-        result = Result(time.time(), attempt=attempt, host=platform.node())
+        result = Result(time.time(), attempt=attempt, host=HOST)
         begin = time.perf_counter()
         directory = self.scratch
         try:
@@ -133,11 +147,11 @@ class Runner:
     def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
         """Call the function; what it prints goes to the run directory, if there is one."""
         os.chdir(directory)
-        os.environ.update(self._task_environment(item, directory, attempt) | self._env(item))
-        with _prints_to(directory) if self.has_directory else _prints_on():
+        os.environ.update(self._task_environment(item, directory, attempt))
+        os.environ.update(self._env(item))
+        with _prints_to(directory) if self.has_directory else _PRINTS_ON:
             try:
-                function = load_function(str(self.study / self.task.function), self.study)
-                return function(nest(item.values))
+                return self.function(nest(item.values))
             except (Exception, SystemExit) as error:
                 traceback.print_exc()
                 result.error = _one_line(error)
@@ -162,7 +176,7 @@ class Runner:
 
     def _metrics(self, returned: Any, directory: Path) -> dict[str, tuple[int, dict]]:
         """The rows of every metric: handed over, or read from files."""
-        handed = [metric.name for metric in self.task.metrics if not metric.path]
+        handed = self.handed
         if self.task.command and handed:
             posted = directory / "results.json"
             if not posted.is_file():
@@ -207,11 +221,7 @@ class Runner:
             "digest": item.digest,
             "chunk": self.order["chunk"],
             "plan": self.plan,
-            **{
-                name: getattr(result, name)
-                for name in Result.__slots__
-                if name != "metrics"
-            },
+            **{name: getattr(result, name) for name in Result.__slots__ if name != "metrics"},
         }
         (directory / "task.json").write_text(json.dumps(noted))
 
@@ -225,14 +235,10 @@ class Runner:
         return {name: fill(value, values) for name, value in self.task.env}
 
     def _task_environment(self, item: Item, directory: Path, attempt: int) -> dict[str, str]:
-        params = {"STUDY_PARAMS": str(directory / "params.json")} if self.has_directory else {}
-        return {
-            "STUDY_DIR": str(self.study),
-            "STUDY_TASK_ID": item.task_id,
-            "STUDY_THREADS": str(self.task.threads),
-            "STUDY_ATTEMPT": str(attempt),
-            **params,
-        }
+        own = {"STUDY_TASK_ID": item.task_id, "STUDY_ATTEMPT": str(attempt)}
+        if self.has_directory:
+            own["STUDY_PARAMS"] = str(directory / "params.json")
+        return own
 
 
 def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:
@@ -293,9 +299,7 @@ def _prints_to(directory: Path) -> Iterator[None]:
             os.close(copy)
 
 
-@contextmanager
-def _prints_on() -> Iterator[None]:
-    yield
+_PRINTS_ON = nullcontext()
 
 
 def _one_line(error: BaseException) -> str:
@@ -309,5 +313,3 @@ def _last_line(path: Path) -> str:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 4096))
         lines = file.read().decode(errors="replace").strip().splitlines()
     return lines[-1].strip()[:ERROR_LENGTH] if lines else ""
-
-

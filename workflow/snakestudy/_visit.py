@@ -15,19 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy
-import pyarrow as pa
-
 from ._digest import Fingerprints
 from ._errors import UserError
-from ._layout import STEP, Layout
+from ._layout import Layout
 from ._manifest import Manifest
-from ._metrics import RowBuffer
-from ._plan import limits_of
+from ._part import Part
 from ._pool import Pool
-from ._state import Rows, State, inputs_in, metrics_in, row_digest, write_json
+from ._state import Rows, State, inputs_in, limits_of, metrics_in, row_digest, write_json
 from ._store import Row, Store, project
-from ._tables import array
 from ._task import Item, aside
 from ._worker import FIELDS, SLOT
 
@@ -56,9 +51,11 @@ class Visit:
         self.order = self.manifest.order
         self.store = Store(self.layout.chunk_store(self.manifest.chunk))
         self.wanted = self.order["metrics"]
-        self.active = [i for i, on in zip(self.manifest.ids, self.manifest.active, strict=True) if on]
+        self.active = [
+            i for i, on in zip(self.manifest.ids, self.manifest.active, strict=True) if on
+        ]
         self.files = Fingerprints()
-        self.pending = self._nothing()
+        self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
         self.first_known = False
         self.digests: dict[int, str] = {}
@@ -147,7 +144,7 @@ class Visit:
         }
         task = self.order["task"]
         limit = task["runtime"] if task.get("function") else None
-        size = min(self.order["workers"], len(todo))
+        size = max(1, min(self.order["workers"], len(todo)))
         with _signals_stop():
             pool = Pool(size, start, limit, self.store.directory / "running", self.log)
             try:
@@ -174,15 +171,7 @@ class Visit:
 
     def _take(self, done: dict[str, Any], total: int) -> None:
         """Keep what a worker handed over; write a part when it is time."""
-        for name in ("index", *FIELDS):
-            self.pending[name].extend(done[name])
-        for name, (owners, counts, columns) in done["metrics"].items():
-            kept_owners, kept_counts, buffer = self.pending["metrics"].setdefault(
-                name, ([], [], RowBuffer())
-            )
-            kept_owners.extend(owners)
-            kept_counts.extend(counts)
-            buffer.add(sum(counts), columns)
+        self.part.add(done)
         failed = [error is not None for error in done["error"]]
         self.finished += len(failed)
         self.failures += sum(failed)
@@ -200,41 +189,12 @@ class Visit:
     def _flush(self) -> None:
         """Add what was finished to the store, as one part."""
         self.flushed = time.monotonic()
-        if not self.pending["index"]:
+        if not self.part.index:
             return
         self._check_files()
-        index = numpy.array(self.pending["index"])
-        order = numpy.argsort(index, kind="stable")
-        published = self.manifest.published()
-        tables = {"metadata": self._metadata(index, order, published)}
-        for name in self.wanted:
-            owners, counts, buffer = self.pending["metrics"].get(name, ([], [], RowBuffer()))
-            tables[name] = _metric_table(owners, counts, buffer, published)
-        self.store.add(tables, self._footer())
-        self._clear_directories(index.tolist(), self.pending["error"])
-        self.pending = self._nothing()
-
-    def _metadata(self, index: numpy.ndarray, order: numpy.ndarray, published: pa.Table) -> pa.Table:
-        rows, columns = len(index), self.pending
-        status = ["failure" if error else "success" for error in columns["error"]]
-        own = {
-            "step": pa.array([STEP] * rows, pa.string()),
-            "status": pa.array(status, pa.string()),
-            "started": pa.array((numpy.array(columns["started"]) * 1e6).astype("int64")).cast(
-                pa.timestamp("us", tz="UTC")
-            ),
-            "seconds": pa.array(columns["seconds"], pa.float64()),
-            "host": pa.array(columns["host"], pa.string()),
-            "attempt": pa.array(columns["attempt"], pa.int64()),
-            "exit_code": pa.array(columns["exit_code"], pa.int64()),
-            "error": pa.array(columns["error"], pa.string()),
-            "max_rss_mb": pa.array(columns["max_rss_mb"], pa.float64()),
-            "digest": pa.array([self.digests[i] for i in index.tolist()], pa.string()),
-            "plan": pa.array([self.plan] * rows, pa.int64()),
-        }
-        parameters = published.take(pa.array(index))
-        names = [*parameters.column_names, *own]
-        return pa.table([*parameters.columns, *own.values()], names=names).take(pa.array(order))
+        self.store.add(self.part.tables(self.manifest, self.digests, self.plan), self._footer())
+        self._clear_directories(self.part.index, self.part.columns["error"])
+        self.part = Part(self.wanted)
 
     def _clear_directories(self, indices: list[int], errors: list[str | None]) -> None:
         """Now that rows are kept: remove earlier run directories, and those not wanted."""
@@ -290,7 +250,7 @@ class Visit:
             except OSError:
                 same = False
             if not same:
-                self.pending = self._nothing()
+                self.part = Part(self.wanted)
                 raise Stopped(f"{path} changed since the plan; run snakemake again")
 
     def _count_first(self, failed: Sequence[bool], errors: Sequence[str | None]) -> None:
@@ -322,10 +282,6 @@ class Visit:
         text = f"chunk {self.manifest.chunk}: {self.finished} of {total} tasks{failed}, {minutes}"
         print(text, file=sys.stderr, flush=True)
 
-    @staticmethod
-    def _nothing() -> dict[str, Any]:
-        return {"index": [], **{name: [] for name in FIELDS}, "metrics": {}}
-
 
 def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
     """Visit a chunk; its workers print to the log.
@@ -339,18 +295,6 @@ def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         Visit(manifest, layout, layout.newest_plan(), file).run()
-
-
-def _metric_table(
-    owners: list[int], counts: list[int], buffer: RowBuffer, published: pa.Table
-) -> pa.Table:
-    """A metric's rows with their parameters, in the manifest's order."""
-    index = numpy.repeat(numpy.array(owners, dtype="int64"), counts)
-    order = pa.array(numpy.argsort(index, kind="stable"))
-    parameters = published.take(pa.array(index))
-    own = {name: array(values) for name, values in buffer.columns.items()}
-    names = [*parameters.column_names, *own]
-    return pa.table([*parameters.columns, *own.values()], names=names).take(order)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def main() -> None:
     slot = mmap.mmap(slot_fd, 0)
     scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))
     runner = Runner(**connection.recv(), scratch=scratch)
+    os.environ.update(runner.environment)
     try:
         while batch := connection.recv():
             connection.send(_run_slice(runner, batch, slot, slot_offset))

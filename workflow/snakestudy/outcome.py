@@ -77,7 +77,9 @@ def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str
         first = layout.results / next(iter(found["tables"]))
         lines.append(f"  read one as a table: pandas.read_parquet({str(first)!r})")
     for failure in failures(record, layout, SHOWN) if found["failure"] else ():
-        lines.append(f"  failed: {failure['task_id']}: {failure['error']}\n    see {failure['log']}")
+        lines.append(
+            f"  failed: {failure['task_id']}: {failure['error']}\n    see {failure['log']}"
+        )
     if found["failure"] > SHOWN:
         lines.append(f"  ... and {found['failure'] - SHOWN} more: see {layout.results}/metadata")
     if found["given_up"]:

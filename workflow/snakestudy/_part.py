@@ -1,0 +1,92 @@
+"""Finished tasks on their way into the store: columns that grow, then one part's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy
+import pyarrow as pa
+
+from ._layout import STEP
+from ._manifest import Manifest
+from ._metrics import RowBuffer
+from ._tables import array
+from ._worker import FIELDS
+
+
+class Part:
+    """Finished tasks that are not in the store yet.
+
+    Attributes:
+        index: their rows in the manifest.
+        columns: the fields of their results (`_worker.FIELDS`).
+    """
+
+    def __init__(self, metrics: Iterable[str]) -> None:
+        self.index: list[int] = []
+        self.columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
+        self._metrics = {name: _MetricRows() for name in metrics}
+
+    def add(self, done: Mapping[str, Any]) -> None:
+        """Add what a worker handed over (see `_worker`)."""
+        self.index.extend(done["index"])
+        for name, values in self.columns.items():
+            values.extend(done[name])
+        for name, (owners, counts, columns) in done["metrics"].items():
+            self._metrics[name].add(owners, counts, columns)
+
+    def tables(
+        self, manifest: Manifest, digests: Mapping[int, str], plan: int
+    ) -> dict[str, pa.Table]:
+        """metadata and one table a metric, in the manifest's order, parameters after task_id."""
+        published = manifest.published()
+        own = self._metadata([digests[index] for index in self.index], plan)
+        tables = {"metadata": _beside(published, numpy.array(self.index), own)}
+        for name, rows in self._metrics.items():
+            columns = {key: array(values) for key, values in rows.buffer.columns.items()}
+            tables[name] = _beside(published, rows.index(), columns)
+        return tables
+
+    def _metadata(self, digests: list[str], plan: int) -> dict[str, pa.Array]:
+        count, fields = len(self.index), self.columns
+        status = ["failure" if error else "success" for error in fields["error"]]
+        microseconds = (numpy.array(fields["started"]) * 1e6).astype("int64")
+        return {
+            "step": pa.array([STEP] * count, pa.string()),
+            "status": pa.array(status, pa.string()),
+            "started": pa.array(microseconds).cast(pa.timestamp("us", tz="UTC")),
+            "seconds": pa.array(fields["seconds"], pa.float64()),
+            "host": pa.array(fields["host"], pa.string()),
+            "attempt": pa.array(fields["attempt"], pa.int64()),
+            "exit_code": pa.array(fields["exit_code"], pa.int64()),
+            "error": pa.array(fields["error"], pa.string()),
+            "max_rss_mb": pa.array(fields["max_rss_mb"], pa.float64()),
+            "digest": pa.array(digests, pa.string()),
+            "plan": pa.array([plan] * count, pa.int64()),
+        }
+
+
+class _MetricRows:
+    """The rows of one metric, and which task each belongs to."""
+
+    def __init__(self) -> None:
+        self.owners: list[int] = []
+        self.counts: list[int] = []
+        self.buffer = RowBuffer()
+
+    def add(self, owners: list[int], counts: list[int], columns: Mapping[str, list]) -> None:
+        self.owners.extend(owners)
+        self.counts.extend(counts)
+        self.buffer.add(sum(counts), columns)
+
+    def index(self) -> numpy.ndarray:
+        return numpy.repeat(numpy.array(self.owners, dtype="int64"), self.counts)
+
+
+def _beside(published: pa.Table, index: numpy.ndarray, own: Mapping[str, pa.Array]) -> pa.Table:
+    """Rows with the parameters of their tasks, in the manifest's order."""
+    order = pa.array(numpy.argsort(index, kind="stable"))
+    parameters = published.take(pa.array(index))
+    names = [*parameters.column_names, *own]
+    return pa.table([*parameters.columns, *own.values()], names=names).take(order)

@@ -1,0 +1,86 @@
+"""A plan's reasons, in words: what the dry run, the run and `status` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ._situation import Review, Situation
+from ._state import Rows
+
+CPU_HOUR = 3600.0  # seconds
+
+
+def change_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
+    """What changed since the rows were made that are stale or have metrics to be read."""
+    return [*_stale_in_words(now, reviews), *_unread_in_words(now, reviews)]
+
+
+def _stale_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
+    digests = {row.made_by for found in reviews.values() for row in found.stale}
+    return sorted({word for digest in digests for word in now.changed(digest)})
+
+
+def _unread_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
+    rows = [row for found in reviews.values() for row in found.unread]
+    wanted = now.science.metrics.items()
+    names = {name for row in rows for name, how in wanted if row.metrics().get(name) != how}
+    return [f"metric {name} is new or read in another way" for name in sorted(names)]
+
+
+def reasons_of(
+    now: Situation, reviews: Mapping[str, Review], rest: list[int], gone: int
+) -> list[str]:
+    """What this plan does, in words, with the numbers of tasks.
+
+    Args:
+        gone: tasks taken out of the design with their whole chunk.
+    """
+    found, back = list(reviews.values()), 0
+    reasons = [f"{len(rest)} new tasks"] if rest else []
+    verb = "kept as they are" if now.study.config["on_change"] == "keep" else "run again"
+    stale = [row for review in found for row in review.stale]
+    if stale:
+        words = "; ".join(_stale_in_words(now, reviews))
+        reasons.append(f"{words} since plan {now.number}: {_cost(stale, now)} {verb}")
+    words = "; ".join(_unread_in_words(now, reviews))
+    again = [row for review in found for row in run_again(review, now)]
+    if again:
+        reasons.append(f"{words}: {_cost(again, now)} {verb}")
+    unread = [row for review in found for row in review.unread if row not in again]
+    if unread:
+        count = sum(row.tasks for row in unread)
+        reasons.append(f"{words}: {count} tasks read again from their run directories")
+    failed = sum(row.tasks for review in found for row in review.failed)
+    if failed:
+        reasons.append(f"{failed} failed tasks tried again")
+    before = now.record["chunks"] if now.record else {}
+    for chunk, review in reviews.items():
+        was = review.past.manifest.active if chunk in before else [False] * len(review.active)
+        pairs = list(zip(was, review.active, strict=True))
+        gone += pairs.count((True, False))
+        back += pairs.count((False, True))
+    if gone:
+        reasons.append(f"{gone} tasks taken out of the design")
+    if back:
+        reasons.append(f"{back} tasks back in the design")
+    unfinished = [review for review in found if not review.past.finished]
+    if unfinished:
+        reasons.append(f"{len(unfinished)} chunks are not finished yet")
+    if any(review.past.lost for review in found):
+        reasons.append(f"{sum(review.past.lost for review in found)} manifests published anew")
+    if now.stopped:
+        reasons.append(f"plan {now.number} was stopped")
+    return reasons
+
+
+def run_again(found: Review, now: Situation) -> list[Rows]:
+    """Rows whose missing metric cannot be read again from a kept run directory."""
+    if not found.unread:
+        return []
+    kept = now.run_directories(found.past.manifest.ids) if now.study.task.command else 0
+    return [] if kept >= sum(row.tasks for row in found.unread) else found.unread
+
+
+def _cost(rows: list[Rows], now: Situation) -> str:
+    hours = sum(row.seconds for row in rows) * now.study.task.threads / CPU_HOUR
+    return f"{sum(row.tasks for row in rows)} tasks ({hours:.2g} CPU-hours)"

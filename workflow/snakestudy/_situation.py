@@ -1,0 +1,99 @@
+"""What a plan is made from, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._config import Study
+from ._digest import Science
+from ._state import Rows, State
+
+
+@dataclass(frozen=True)
+class Past:
+    """A chunk that is there already.
+
+    Attributes:
+        manifest: the one last published (`_manifest.Manifest`).
+        started: whether a visit has begun; its tasks then stay in this chunk.
+        lost: whether its published file must be written again whatever it says.
+        state: of its last finished visit.
+        done: its tasks that have a row, if it is not finished.
+    """
+
+    manifest: Any
+    started: bool
+    lost: bool
+    state: State | None
+    done: int = 0
+
+    @property
+    def finished(self) -> bool:
+        return self.state is not None and self.state.manifest == self.manifest.hash
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a plan is made from, beside the design and the manifests.
+
+    Attributes:
+        record: the newest plan record.
+        changed: digest of a row -> what changed since, in words; empty if it is current.
+        slots: jobs that run side by side.
+        own_inputs: a design's rows -> digests of the tasks' own input files.
+        run_directories: task_ids -> how many of them have a run directory.
+        attempts: chunk -> its failed tasks' tries so far.
+    """
+
+    study: Study
+    science: Science
+    record: dict[str, Any] | None
+    changed: Callable[[str], list[str]]
+    slots: int
+    own_inputs: Callable[[Any, list[int]], list[str | None]]
+    run_directories: Callable[[list[str]], int]
+    stopped: bool
+    attempts: Callable[[str], dict[str, int]]
+
+    @property
+    def number(self) -> int:
+        return self.record["plan"] if self.record else 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What comes out: the record, the manifests to publish (none: nothing changes)."""
+
+    record: dict[str, Any]
+    manifests: dict[str, Any] = field(default_factory=dict)
+    is_new: bool = False
+
+
+@dataclass
+class Review:
+    """What there is to do in one chunk."""
+
+    past: Past
+    active: list[bool]
+    stale: list[Rows] = field(default_factory=list)
+    unread: list[Rows] = field(default_factory=list)  # lack a metric, or have an old reading
+    failed: list[Rows] = field(default_factory=list)  # to be tried again
+    rewrite: bool = False
+
+    @property
+    def pending(self) -> int:
+        """Tasks that will run, as far as the state tells."""
+        if not self.past.finished:
+            return max(sum(self.active) - self.past.done, 0)
+        back = self.active.count(True) - self.past.manifest.active.count(True)
+        return max(back, 0) + sum(row.tasks for row in self.stale + self.unread + self.failed)
+
+
+def run_dirs_of(study: Study) -> str:
+    """`run_dirs` with auto resolved: none for a function without inputs, else keep."""
+    choice = study.config["run_dirs"]
+    if choice != "auto":
+        return choice
+    return "none" if study.task.function and not study.task.inputs else "keep"
