@@ -12,7 +12,7 @@ from typing import Any
 
 from ._errors import UserError
 from ._layout import CHUNK, Layout
-from ._prepare import Prepared, announce, prepare, published
+from ._prepare import Prepared, Slots, announce, prepare, published
 
 # At parse these look like a run; they must neither plan nor fail on a bad configuration.
 _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
@@ -94,7 +94,8 @@ def prepared(workflow: Any) -> Rules:
     )
     if not workflow.is_main_process or _NOT_RUNS & set(sys.argv):
         return Rules(published(layout), layout)
-    slots = workflow.resource_settings.nodes or workflow.resource_settings.cores or 1
+    settings = workflow.resource_settings
+    slots = Slots(settings.cores or 1, settings.nodes)
     try:
         configfile, overrides = _configuration(workflow)
         found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)

@@ -67,6 +67,13 @@ def is_current(
     return record["how"] == how_of(now.study, science) and record["cut"] == cut
 
 
+def unfinished(record: dict[str, Any], states: Mapping[str, State | None]) -> int:
+    """Chunks of a plan whose last visit did not bring them up to their manifest."""
+    wanted = {chunk: entry["manifest"] for chunk, entry in record["chunks"].items()}
+    done = {chunk for chunk, state in states.items() if state and state.manifest == wanted[chunk]}
+    return len(wanted.keys() - done)
+
+
 def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Past]) -> Plan:
     """The plan for a design (`_design.Design`).
 
@@ -112,6 +119,8 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
     is_new = bool(manifests) or now.stopped or _tells_more(record, now.record)
     if is_new and not reasons:
         reasons = ["the configuration changed, no task has to run for it"]
+    if not is_new:
+        return Plan(now.record, unfinished=sum(not r.past.finished for r in reviews.values()))
     return Plan({**record, "why": reasons}, manifests, is_new)
 
 

@@ -137,7 +137,7 @@ class Pool:
             return
         for worker in self.workers:
             index, began = self._running(worker)
-            if worker.batch and index is not None and time.time() - began > self.limit:
+            if worker.batch and index is not None and time.monotonic() - began > self.limit:
                 worker.late = True
                 _process.kill_tree(worker.process.pid)
 
@@ -166,7 +166,8 @@ class Pool:
         error = f"its process ended: {_process.how_it_ended(exit_code)}"
         if worker.late:
             error = f"ran longer than its runtime of {self.limit:g} s"
-        values = (began, time.time() - began, tried, exit_code, error, None, os.uname().nodename)
+        took = time.monotonic() - began
+        values = (time.time() - took, took, tried, exit_code, error, None, os.uname().nodename)
         fields = zip(FIELDS, values, strict=True)
         return {"index": [index], "metrics": {}, **{name: [value] for name, value in fields}}
 

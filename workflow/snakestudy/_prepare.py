@@ -23,6 +23,20 @@ from ._values import digest_of
 
 
 @dataclass(frozen=True)
+class Slots:
+    """What an invocation may use: cores of this machine, or a number of jobs elsewhere."""
+
+    cores: int
+    jobs: int | None = None
+
+    def of(self, study: Study) -> int:
+        """How many chunks can run side by side."""
+        return self.jobs or max(
+            1, self.cores // (study.config["chunks"]["workers"] * study.task.threads)
+        )
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What the Snakefile needs to declare its jobs.
 
@@ -31,12 +45,14 @@ class Prepared:
         record: the newest plan record, published or about to be.
         publishes: chunks whose manifests rule `plan` writes.
         proposal: the directory it takes them from; None if there is nothing to publish.
+        unfinished: chunks that a current plan has still to visit.
     """
 
     config: dict[str, Any]
     record: dict[str, Any]
     publishes: tuple[str, ...] = ()
     proposal: Path | None = None
+    unfinished: int = 0
 
     @property
     def plan(self) -> int:
@@ -64,7 +80,7 @@ def published(layout: Layout) -> Prepared:
 
 
 def prepare(
-    configfile: str, overrides: Mapping[str, Any], layout: Layout, slots: int, dry_run: bool
+    configfile: str, overrides: Mapping[str, Any], layout: Layout, slots: Slots, dry_run: bool
 ) -> Prepared:
     """Decide what has to run; say it; leave the proposal for rule `plan` (not in a dry run).
 
@@ -91,7 +107,7 @@ def prepare(
     if not dry_run:
         fingerprints.save(layout.fingerprints)
     if not plan.is_new:
-        return Prepared(study.config, record)
+        return Prepared(study.config, plan.record, unfinished=plan.unfinished)
     proposal = layout.proposals / digest_of(
         [plan.record, [m.hash for m in plan.manifests.values()]]
     )
@@ -104,7 +120,8 @@ def announce(prepared: Prepared) -> str:
     """The decision in words."""
     record, name = prepared.record, prepared.config["study"]
     if prepared.proposal is None:
-        return f"{name}: plan {prepared.plan} is current."
+        left = f"; {prepared.unfinished} of its {len(prepared.chunks)} chunks are not finished"
+        return f"{name}: plan {prepared.plan} is current{left if prepared.unfinished else ''}."
     pending = {chunk: entry for chunk, entry in prepared.chunks.items() if entry["pending"]}
     lines = [f"{name}: plan {prepared.plan}", *(f"  {reason}" for reason in record["why"])]
     if pending:
@@ -118,7 +135,7 @@ def _decide(
     science: Science,
     record: dict[str, Any] | None,
     layout: Layout,
-    slots: int,
+    slots: Slots,
     tables: list[str],
     fingerprints: Fingerprints,
 ) -> Plan:
@@ -128,7 +145,7 @@ def _decide(
         science,
         record,
         _changed(science, record, layout),
-        max(1, slots // (study.config["chunks"]["workers"] * study.task.threads)),
+        slots.of(study),
         lambda design, rows: _own_inputs(study, design, rows, fingerprints),
         lambda ids: sum(layout.run_directory(task_id).is_dir() for task_id in ids),
         (layout.store / f"stopped.{record['plan']}").exists() if record else False,
@@ -138,7 +155,7 @@ def _decide(
     published = {path.stem for path in layout.manifest("x").parent.glob("*.parquet")}
     has_outputs = {chunk for chunk in states if layout.metadata(chunk).exists()}
     if _plan.is_current(now, design_digest, states, published, has_outputs):
-        return Plan(record)
+        return Plan(record, unfinished=_plan.unfinished(record, states))
     from ._design import expand
 
     design = expand(study.config["design"], study.config["derive"])
@@ -257,7 +274,7 @@ def _own_inputs(
 
 
 def _write_proposal(proposal: Path, plan: Plan, layout: Layout) -> None:
-    shutil.rmtree(layout.proposals, ignore_errors=True)
+    shutil.rmtree(proposal, ignore_errors=True)  # others may be a running snakemake's
     proposal.mkdir(parents=True)
     for chunk, manifest in plan.manifests.items():
         manifest.save(proposal / f"{chunk}.parquet")

@@ -64,11 +64,19 @@ class Situation:
 
 @dataclass(frozen=True)
 class Plan:
-    """What comes out: the record, the manifests to publish (none: nothing changes)."""
+    """What comes out.
+
+    Attributes:
+        record: the plan record; the newest one if there is nothing to plan.
+        manifests: those to publish, by chunk.
+        is_new: whether the record is.
+        unfinished: chunks that a plan that is not new has still to visit.
+    """
 
     record: dict[str, Any]
     manifests: dict[str, Any] = field(default_factory=dict)
     is_new: bool = False
+    unfinished: int = 0
 
 
 @dataclass

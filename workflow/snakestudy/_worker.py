@@ -52,7 +52,7 @@ def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) 
     buffers: dict[str, tuple[list[int], RowBuffer]] = {}
     pid, end = os.getpid(), time.monotonic() + SLICE
     for item in batch:
-        SLOT.pack_into(slot, offset, item.index + 1, time.time())
+        SLOT.pack_into(slot, offset, item.index + 1, time.monotonic())
         result = runner.run(item)
         if os.getpid() != pid:
             os._exit(0)  # a child that the task forked and that came back
