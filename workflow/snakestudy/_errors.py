@@ -48,6 +48,10 @@ class UserError(Exception):
         return UserError(self.problem, file=self.file, key=inner, fix=self.fix, **value)
 
 
+class Stopped(Exception):
+    """A visit ends before its time; the text says why."""
+
+
 def shown(value: Any, limit: int = 80) -> str:
     """A value as it would be written in YAML's flow style, cut to a readable length."""
     text = json.dumps(value, ensure_ascii=False, default=str)

@@ -62,11 +62,12 @@ class Orders:
         if not keep:
             inputs.update(zip(active, now.own_inputs(self.design, rows), strict=True))
         tries = 1 + now.study.task.retries
-        tried = found.failed or not found.past.finished
-        failed = now.attempts(old.chunk) if tried else {}
+        limits = found.past.state.limits if found.past.state else None
+        tried = now.attempts(old.chunk) if found.failed or not found.past.finished else {}
+        again = {i: attempt for i, attempt in tried.items() if now.may_retry(attempt, limits)}
         columns = {name: old.table[name] for name in ("task_id", "seq", "plan")}
         columns["_active"] = pa.array(found.active)
-        columns["_attempt"] = pa.array([failed.get(i, 0) + tries for i in old.ids], pa.int32())
+        columns["_attempt"] = pa.array([again.get(i, 0) + tries for i in old.ids], pa.int32())
         columns["_inputs"] = pa.array([inputs[i] for i in old.ids], pa.string())
         derived = {*self.design.derived, *old.order["derive"]}
         parameters = [name for name in old.parameters if name not in derived]

@@ -14,7 +14,7 @@ from ._digest import Science
 from ._errors import UserError
 from ._reasons import CPU_HOUR, change_in_words, reasons_of, run_again
 from ._situation import Past, Plan, Review, Situation
-from ._state import Rows, State, limits_of
+from ._state import Rows, State
 from ._values import digest_of
 
 
@@ -159,12 +159,7 @@ def _is_stale(row: Rows, now: Situation, kept: list[str]) -> bool:
 def _is_retried(row: Rows, state: State, now: Situation) -> bool:
     if row.status == "success":
         return False
-    config = now.study.config
-    return (
-        now.study.invocation.get("retry") == "all"
-        or row.attempt < config["give_up"] * (1 + now.study.task.retries)
-        or state.limits != limits_of(config["task"])
-    )
+    return now.may_retry(row.attempt, state.limits)
 
 
 def _judged(now: Situation, reviews: Mapping[str, Review]) -> bool:

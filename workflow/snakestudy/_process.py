@@ -7,9 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from ._errors import Stopped
 
 
 @dataclass(frozen=True)
@@ -103,3 +107,28 @@ def how_it_ended(exit_code: int) -> str:
         return f"killed by {signal.Signals(-exit_code).name}"
     except ValueError:
         return f"killed by signal {-exit_code}"
+
+
+@contextmanager
+def signals_stop() -> Iterator[None]:
+    """Within this, SIGTERM and SIGINT raise Stopped."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise Stopped(f"ended by {signal.Signals(number).name}; the finished tasks are kept")
+
+    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Within this, SIGTERM and SIGINT wait."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)

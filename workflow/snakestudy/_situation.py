@@ -8,7 +8,7 @@ from typing import Any
 
 from ._config import Study
 from ._digest import Science
-from ._state import Rows, State
+from ._state import Rows, State, limits_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class Situation:
     @property
     def number(self) -> int:
         return self.record["plan"] if self.record else 0
+
+    def may_retry(self, attempt: int, limits: str | None) -> bool:
+        """Whether a task that failed at this attempt, under these limits, is tried again."""
+        config = self.study.config
+        return (
+            attempt < config["give_up"] * (1 + self.study.task.retries)
+            or self.study.invocation.get("retry") == "all"
+            or (limits is not None and limits != limits_of(config["task"]))
+        )
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from ._digest import Fingerprints
-from ._errors import UserError
+from ._errors import Stopped, UserError
 from ._layout import Layout
 from ._manifest import Manifest
 from ._part import Part
 from ._pool import Pool
+from ._process import signals_stop, undisturbed
 from ._state import Rows, State, inputs_in, limits_of, metrics_in, row_digest, write_json
 from ._store import Row, Store, project
 from ._task import Item, aside
@@ -29,10 +28,6 @@ from ._worker import FIELDS, SLOT
 PART_SECONDS = 5.0
 PROGRESS_SECONDS = 10.0
 FIRST = 10  # a plan whose first so many finished tasks all fail is stopped
-
-
-class Stopped(Exception):
-    """The visit ends before its time; the text says why."""
 
 
 @dataclass
@@ -59,6 +54,7 @@ class Visit:
         self.told = self.flushed = self.begun
         self.first_known = False
         self.digests: dict[int, str] = {}
+        self.untried: set[int] = set()
 
     def run(self) -> None:
         """
@@ -71,7 +67,7 @@ class Visit:
             rows = self.store.rows()
             todo = self._todo(rows, struck)
             if todo or struck:
-                self._compute(todo, rows, struck)
+                self._compute(todo, struck)
                 rows = self.store.rows()
             self._publish(rows)
 
@@ -132,9 +128,10 @@ class Visit:
 
     # -- computing --------------------------------------------------------------------------
 
-    def _compute(self, todo: list[Item], rows: dict[str, Row], struck: dict[str, int]) -> None:
+    def _compute(self, todo: list[Item], struck: dict[str, int]) -> None:
         self._check_files()
         self.digests = {item.index: item.digest for item in todo}
+        self.untried = {item.index for item in todo if not item.tried}
         self._add_struck(struck)
         start = {
             "order": {**self.order, "parameters": self.manifest.parameters},
@@ -145,14 +142,14 @@ class Visit:
         task = self.order["task"]
         limit = task["runtime"] if task.get("function") else None
         size = max(1, min(self.order["workers"], len(todo)))
-        with _signals_stop():
+        with signals_stop():
             pool = Pool(size, start, limit, self.store.directory / "running", self.log)
             try:
                 self._stop_if_told()
                 for done in pool.run(todo):
                     self._take(done, len(todo))
             finally:
-                with _undisturbed():
+                with undisturbed():
                     pool.close()
                     self._flush()
                     (self.store.directory / "running").unlink(missing_ok=True)
@@ -183,7 +180,8 @@ class Visit:
         if any(failed) and self.order["on_failure"] == "stop":
             error = next(error for error in done["error"] if error)
             self._stop_plan(f"a task failed ({error}) and on_failure is stop")
-        self._count_first(failed, done["error"])
+        pairs = zip(done["index"], done["error"], strict=True)
+        self._count_first([error for index, error in pairs if index in self.untried])
         self._stop_if_told()
 
     def _flush(self) -> None:
@@ -253,18 +251,18 @@ class Visit:
                 self.part = Part(self.wanted)
                 raise Stopped(f"{path} changed since the plan; run snakemake again")
 
-    def _count_first(self, failed: Sequence[bool], errors: Sequence[str | None]) -> None:
-        """Note how a plan's first tasks end; stop it if they all fail."""
-        file = self.layout.store / f"first.{self.plan}"
-        if not failed or self.first_known:
+    def _count_first(self, errors: Sequence[str | None]) -> None:
+        """Note how a plan's first tasks end, repeated ones aside; stop it if they all fail."""
+        if not errors or self.first_known:
             return
+        file = self.layout.store / f"first.{self.plan}"
         with file.open("ab") as notes:
-            notes.write(bytes(map(int, failed[:FIRST])))
+            notes.write(bytes(error is not None for error in errors[:FIRST]))
         first = file.read_bytes()[:FIRST]
         self.first_known = len(first) == FIRST or 0 in first
         if first == bytes([1]) * FIRST:
             error = next(error for error in errors if error)
-            self._stop_plan(f"the first {FIRST} finished tasks all failed, the last with: {error}")
+            self._stop_plan(f"its first {FIRST} finished tasks all failed, the last with: {error}")
 
     def _stop_plan(self, why: str) -> None:
         (self.layout.store / f"stopped.{self.plan}").write_text(why)
@@ -295,31 +293,6 @@ def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         Visit(manifest, layout, layout.newest_plan(), file).run()
-
-
-@contextmanager
-def _signals_stop() -> Iterator[None]:
-    """Within this, SIGTERM and SIGINT raise Stopped."""
-
-    def stop(number: int, frame: Any) -> None:
-        raise Stopped(f"ended by {signal.Signals(number).name}; the finished tasks are kept")
-
-    kept = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Within this, SIGTERM and SIGINT wait."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:

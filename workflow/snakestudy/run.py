@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ._errors import Stopped
 from ._layout import Layout
-from ._visit import Stopped, visit
+from ._visit import visit
 
 
 def main(arguments: Sequence[str]) -> int:
