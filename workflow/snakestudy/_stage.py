@@ -168,13 +168,19 @@ def render(text: str, kind: str, values: Mapping[str, Any]) -> str:
 
 
 def stage(
-    task: Task, directory: Path, study: Path, shared: Path, values: Mapping[str, Any]
+    task: Task,
+    directory: Path,
+    study: Path,
+    shared: Path,
+    files: Mapping[str, str],
+    values: Mapping[str, Any],
 ) -> None:
     """Put every input of a task into its run directory.
 
     Args:
         study: where the paths of inputs start.
         shared: the directory of read-only copies that `shared` inputs link to.
+        files: path -> SHA-256, as far as the plan knew it.
 
     Raises:
         UserError, OSError, jinja2.TemplateError: what hinders this, for the task's error.
@@ -189,27 +195,28 @@ def stage(
         elif item.linkage == "copy":
             shutil.copy2(source, target)
         else:
-            real = source if item.linkage == "link" else shared_copy(source, shared)
+            real = source
+            if item.linkage == "shared":
+                real = shared_copy(source, files.get(path) or _sha256(source), shared)
             # Relative where it can be, so that a study can be moved.
             moves_along = item.linkage == "shared" or not os.path.isabs(path)
             target.symlink_to(os.path.relpath(real, target.parent) if moves_along else real)
 
 
-def shared_copy(source: Path, shared: Path) -> Path:
+def shared_copy(source: Path, sha: str, shared: Path) -> Path:
     """The read-only copy of a file, named by its content so that it never changes."""
-    if source in _COPIES:
-        return _COPIES[source]
-    with source.open("rb") as file:
-        sha = hashlib.file_digest(file, "sha256").hexdigest()
     copy = shared / sha[:12] / source.name
     if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        temporary = copy.with_name(f".{copy.name}.{os.getpid()}")
+        shared.mkdir(parents=True, exist_ok=True)
+        temporary = shared / f".{sha[:12]}.{os.getpid()}"
         shutil.copyfile(source, temporary)
         temporary.chmod(0o444)
+        copy = shared / _sha256(temporary)[:12] / source.name  # it may have changed meanwhile
+        copy.parent.mkdir(exist_ok=True)
         os.replace(temporary, copy)
-    _COPIES[source] = copy
     return copy
 
 
-_COPIES: dict[Path, Path] = {}  # of this process, which ends when an input changes
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -129,7 +129,8 @@ class Runner:
                 directory = fresh_directory(self.directory(item.task_id))
                 (directory / "params.json").write_text(json.dumps(nest(item.values)))
                 values = {**self._extra(item), **item.values}
-                stage(self.task, directory, self.study, self.runs / "shared", values)
+                files, shared = self.order["files"], self.runs / "shared"
+                stage(self.task, directory, self.study, shared, files, values)
             run = self._call if self.task.function else self._execute
             returned = run(item, directory, attempt, result)
             if result.error is None:

@@ -49,7 +49,7 @@ class Visit:
         self.active = [
             i for i, on in zip(self.manifest.ids, self.manifest.active, strict=True) if on
         ]
-        self.files = Fingerprints()
+        self.files = Fingerprints.load(self.layout.fingerprints)
         self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
         self.first_known = False
