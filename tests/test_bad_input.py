@@ -261,6 +261,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         with_inputs("['resources/{c}.dat']"),
         ["task.inputs.0.path", "{c} is no parameter"],
     ),
+    "env_name_with_equals_sign": (with_task(env="{A=B: 1}"), ["task.env", "A=B"]),
     "single_brace": (
         with_task(command="'awk {print}}'"),
         ["task.command", "single brace", "Write {{ or }}"],
@@ -286,8 +287,9 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         ["task.inputs.0.rename", '"params.json"', "template's own"],
     ),
     "two_inputs_of_one_name": (
-        with_inputs("[{path: resources/a.dat, linkage: link}, "
-                    "{path: resources/other/a.dat, linkage: copy}]"),
+        with_inputs(
+            "[{path: resources/a.dat, linkage: link}, {path: resources/other/a.dat, linkage: copy}]"
+        ),
         ["task.inputs.1", "a.dat"],
     ),
     "metric_path_leaves_the_run_directory": (
@@ -316,7 +318,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
     # words of inputs, metrics, chunks
     "unknown_linkage": (
         with_inputs("[{path: resources/a.dat, linkage: symlink}]"),
-        ["task.inputs.0.linkage", '"symlink"', "copy, link, shared"],
+        ["task.inputs.0.linkage", '"symlink"', "not known", "Did you mean link?"],
     ),
     "rendered_and_shared": (
         with_inputs("[{path: templates/dotted.txt, render: dollar, linkage: shared}]"),
@@ -348,7 +350,7 @@ CASES: dict[str, tuple[dict[str, str], list[str]]] = {
         with_task(mem_mb="100 * c"),
         ["task.mem_mb", "c is no parameter"],
     ),
-    "memory_is_negative": (with_task(mem_mb="a - 5"), ["task.mem_mb", '"a - 5"', "-3"]),
+    "memory_is_negative": (with_task(mem_mb="a - 5"), ["task.mem_mb", '"a - 5"', "gives -"]),
     "memory_is_a_text": (
         {**with_design("{grid: {a: [x, y]}}"), **with_task(mem_mb="a")},
         ["task.mem_mb"],

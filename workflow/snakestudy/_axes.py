@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ class Column:
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> Column:
+        """A set for each value."""
         values = tuple(values)
-        return cls(values, numpy.arange(len(values), dtype=numpy.int32))
+        codes = numpy.arange(len(values), dtype=numpy.int32)
+        codes[[row for row, value in enumerate(values) if value is None]] = -1
+        return cls(values, codes)
 
     def take(self, rows: numpy.ndarray) -> Column:
         return Column(self.values, self.codes[rows])
@@ -39,13 +42,14 @@ class Column:
 
     def array(self) -> numpy.ndarray:
         """The values as numpy sees them: numbers as numbers, anything else as objects."""
-        values = (*self.values, None) if (self.codes < 0).any() else self.values
-        kinds = set(map(type, values))
-        if kinds <= {int, float} or kinds in ({bool}, {str}):
-            return numpy.array(values)[self.codes]
-        array = numpy.empty(len(values), dtype=object)
-        array[:] = values
-        return array[self.codes]
+        kinds = {type(value) for value in self.values if value is not None}
+        plain_kinds = kinds <= {int, float} or kinds in ({bool}, {str})
+        if plain_kinds and kinds and not (self.codes < 0).any():
+            nothing = next(iter(kinds))()  # no code points to a null
+            return numpy.array([nothing if v is None else v for v in self.values])[self.codes]
+        array = numpy.empty(len(self.values) + 1, dtype=object)
+        array[:-1] = self.values
+        return array[self.codes]  # code -1 is the last, which is None
 
 
 Part = dict[str, Column]  # some of a design's columns
@@ -90,8 +94,10 @@ def _range(kind: str, arguments: Any) -> list[Any]:
 
 def _arange(start: float, stop: float, step: float) -> list[Any]:
     """From start in steps, ending before stop; decimal steps give the decimals one expects."""
-    if step == 0:
-        raise UserError("range takes a step that is not 0", value=[start, stop, step])
+    if step == 0 or not all(map(isfinite, (start, stop, step))):
+        raise UserError(
+            f"range takes finite numbers and a step that is not 0, no {[start, stop, step]}"
+        )
     exact = [Fraction(repr(number)) for number in (start, stop, step)]
     count = max(0, ceil((exact[1] - exact[0]) / exact[2]))
     values = [exact[0] + exact[2] * i for i in range(count)]
@@ -116,7 +122,7 @@ def zipped(group: Mapping[str, Any]) -> Part:
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Part:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: _nullable(plain_list(row.get(name) for row in rows)) for name in names}
+    return {name: Column.of(plain_list(row.get(name) for row in rows)) for name in names}
 
 
 def from_table(path: str) -> Part:
@@ -137,10 +143,4 @@ def from_table(path: str) -> Part:
         raise UserError(f"cannot be read: {error}", value=path) from None
     if not columns or not len(next(iter(columns.values()))):
         raise UserError("has no row", value=path)
-    return {name: _nullable(plain_list(values)) for name, values in columns.items()}
-
-
-def _nullable(values: list[Any]) -> Column:
-    column = Column.of(values)
-    column.codes[[row for row, value in enumerate(values) if value is None]] = -1
-    return column
+    return {name: Column.of(plain_list(values)) for name, values in columns.items()}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,6 +117,10 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
             f"cannot be read ({error})", file=file, fix="Write one, or name it by --configfile."
         ) from None
     invocation = {key: overrides[key] for key in INVOCATION_KEYS if key in overrides}
+    if invocation.get("retry", "all") != "all":
+        raise UserError(
+            "is not known", key="--config retry", value=overrides["retry"], fix="Write all."
+        )
     values = {key: value for key, value in overrides.items() if key not in invocation}
     key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))
     if previous and previous["config_digest"] == key:
@@ -164,7 +170,10 @@ def _with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
     filled = dict(values)
     for key, rule in schema["properties"].items():
         if "default" in rule:
-            filled.setdefault(key, rule["default"])
+            filled.setdefault(key, deepcopy(rule["default"]))
+        kinds = [rule, *rule.get("anyOf", ())]
+        if type(filled.get(key)) is float and any(kind.get("type") == "integer" for kind in kinds):
+            filled[key] = int(filled[key])  # 1e3 is as good as 1000
         if rule.get("type") == "object" and "properties" in rule:
             filled[key] = _with_defaults(filled[key], rule)
     return filled
@@ -213,6 +222,10 @@ def _in_words(rule: str, wanted: Any, error: Any) -> tuple[str, str | None]:
     if rule == "exclusiveMinimum":
         return f"must be more than {wanted}", described
     if rule == "pattern":
+        if "threads" in wanted:
+            return "is no name for a resource", "threads, mem_mb and runtime are keys of task."
+        if "A-Z" in wanted:
+            return "is no name for a variable", "Write letters, digits and _."
         if "py" in wanted:
             return "must name a function", "Write path/to/file.py:function."
         return "is no duration", "Write for example 30s, 20m, 2h or 1d."
@@ -229,6 +242,10 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"needs a command or a function; {given}", key="task", fix="Write one.")
     if function and task.get("setup"):
         raise UserError("goes with a command only", key="task.setup", value=task["setup"])
+    runtime = None if task["runtime"] is None else seconds(task["runtime"])
+    for name, value in (("runtime", runtime), ("mem_mb", task["mem_mb"])):
+        if isinstance(value, (int, float)) and not 0 < value < math.inf:
+            raise UserError("must be more than 0 and finite", key=f"task.{name}", value=task[name])
     metrics = task.get("metrics", ["result"] if function else [])
     if isinstance(metrics, list):
         metrics = {name: {} for name in _unique(metrics, "task.metrics")}
@@ -242,7 +259,7 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
             _resolve_input(item, f"task.inputs.{i}") for i, item in enumerate(task["inputs"])
         ],
         "metrics": [_resolve_metric(name, metric) for name, metric in metrics.items()],
-        "runtime": None if task["runtime"] is None else seconds(task["runtime"]),
+        "runtime": runtime,
     }
 
 

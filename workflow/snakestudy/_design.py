@@ -55,6 +55,8 @@ def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> De
     for name, tree in formulas.items():
         if name not in columns:
             unknown = sorted(_expr.names(tree) - known - set(formulas))
+            if not unknown:
+                raise UserError("no block has all that it reads", key=f"derive.{name}")
             raise UserError(
                 f"{unknown[0]} is no parameter",
                 key=f"derive.{name}",
@@ -124,7 +126,7 @@ def _block(block: Mapping[str, Any], formulas: Mapping[str, Any]) -> tuple[Part,
         parts.append(("table", _at("table", from_table, block["table"])))
     if "seeds" in block:
         seeds = block["seeds"]
-        values = plain_list(seeds) if isinstance(seeds, list) else range(seeds)
+        values = plain_list(seeds) if isinstance(seeds, list) else range(int(seeds))
         parts.append(("seeds", {"seed": Column.of(values)}))
     if not parts:
         raise UserError("declares no parameter", fix="Write grid, zip, rows, table or seeds.")
@@ -242,12 +244,8 @@ def _derived(tree: Any, reads: Part, part: Part) -> Column:
 
 
 def _holds(where: str, part: Part) -> numpy.ndarray:
-    tree = _expr.parse(where)
-    held = _expr.evaluate(tree, {name: column.array() for name, column in part.items()})
-    held = numpy.broadcast_to(held, _size(part))
-    if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
-        raise UserError("is neither true nor false", value=where, fix="Write a comparison.")
-    rows = numpy.flatnonzero(held.astype(bool))
+    values = {name: column.array() for name, column in part.items()}
+    rows = numpy.flatnonzero(_expr.condition(where, values, _size(part)))
     if not len(rows):
         raise UserError("removes every parameter set", value=where)
     return rows

@@ -10,7 +10,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,14 @@ class Science:
         components: what it is, in words -> its digest. Code is listed by the SHA-256
             of its bytes; `changes` looks closer.
         metrics: metric -> digest of how its rows are read; "" for rows the task returns.
+        readers: metric -> the components of that, as in `components`.
         files: every file read for this, path -> SHA-256.
         code: those of the files that are Python.
     """
 
     components: dict[str, str]
     metrics: dict[str, str]
+    readers: dict[str, dict[str, str]]
     files: dict[str, str]
     code: tuple[str, ...]
 
@@ -117,14 +119,27 @@ def science_of(study: Study, fingerprints: Fingerprints) -> Science:
     for pattern in task.depends:
         for path in _glob(pattern, study.file):
             components[f"code {path}"] = sha(path, "task.depends")
-    metrics = {}
+    metrics, readers = {}, {}
     for metric in task.metrics:
+        how = digest_of([metric.path, metric.regex, metric.match, metric.reader])
         reader = _python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
-        read_by = [sha(path, "task.metrics") for path in reader]
-        how = [metric.path, metric.regex, metric.match, metric.reader]
-        metrics[metric.name] = digest_of([*how, *read_by])[:8] if metric.path else ""
-    code = tuple(path for path in files if path.endswith(".py"))
-    return Science(components, metrics, files, code)
+        code = {f"code {path}": sha(path, "task.metrics") for path in reader}
+        readers[metric.name] = {"reading": how, **code}
+        metrics[metric.name] = digest_of(readers[metric.name])[:8] if metric.path else ""
+    python = tuple(path for path in files if path.endswith(".py"))
+    return Science(components, metrics, readers, files, python)
+
+
+def settled(
+    science: Science, record: Mapping[str, Any] | None, text_of: Callable[[str], str | None]
+) -> Science:
+    """The science with the digests of metrics as they were, if nothing of them changed."""
+    metrics, readers = dict(science.metrics), dict(science.readers)
+    for name, new in science.readers.items():
+        old = record["readers"].get(name) if record else None
+        if old and not changes(old, new, text_of):
+            metrics[name], readers[name] = record["metrics"][name], old
+    return replace(science, metrics=metrics, readers=readers)
 
 
 def changes(

@@ -83,7 +83,7 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
                     raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
                 return values[name]
             case ast.BinOp():
-                return _BINARY[type(node.op)](value(node.left), value(node.right))
+                return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
             case ast.UnaryOp(op=ast.Not()):
                 return numpy.logical_not(value(node.operand))
             case ast.UnaryOp():
@@ -108,6 +108,32 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
             return value(tree)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+
+
+def _exact(operation: Callable, left: Any, right: Any) -> Any:
+    """An operation on integers as numpy does it, unless that would overflow in silence."""
+    import numpy
+
+    result = operation(left, right)
+    if getattr(result, "dtype", None) is not None and result.dtype.kind in "iu":
+        floats = operation(numpy.asarray(left, dtype=float), numpy.asarray(right, dtype=float))
+        if not numpy.allclose(result, floats, rtol=1e-6, atol=1):
+            raise ArithmeticError("the integers grow too large; write one of them as a float")
+    return result
+
+
+def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
+    """Where an expression holds: an array of bools of the given size.
+
+    Raises:
+        UserError: if it does not parse, fails, or is neither true nor false.
+    """
+    import numpy
+
+    held = numpy.broadcast_to(numpy.asarray(evaluate(parse(text), values)), size)
+    if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
+        raise UserError("is neither true nor false", value=text, fix="Write a comparison.")
+    return held.astype(bool)
 
 
 def _dotted(node: ast.expr) -> str:

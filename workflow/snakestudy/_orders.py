@@ -57,14 +57,15 @@ class Orders:
                 {*kept, *(r.made_by for r in found.stale), *(r.read_by for r in found.unread)}
             )
         active = [row for row, flag in zip(old.ids, found.active, strict=True) if flag]
-        rows = [self.index[task_id] for task_id in active]
+        wanted = [self.index[task_id] for task_id in active]
         inputs = dict(zip(old.ids, old.table["_inputs"].to_pylist(), strict=True))
         if not keep:
-            inputs.update(zip(active, now.own_inputs(self.design, rows), strict=True))
+            inputs.update(zip(active, now.own_inputs(self.design, wanted), strict=True))
         tries = 1 + now.study.task.retries
         limits = found.past.state.limits if found.past.state else None
-        tried = now.attempts(old.chunk) if found.failed or not found.past.finished else {}
-        again = {i: attempt for i, attempt in tried.items() if now.may_retry(attempt, limits)}
+        rows = now.rows(old.chunk) if found.failed or not found.past.finished else {}
+        failed = {i: row.attempt for i, row in rows.items() if row.status != "success"}
+        again = {i: attempt for i, attempt in failed.items() if now.may_retry(attempt, limits)}
         columns = {name: old.table[name] for name in ("task_id", "seq", "plan")}
         columns["_active"] = pa.array(found.active)
         columns["_attempt"] = pa.array([again.get(i, 0) + tries for i in old.ids], pa.int32())

@@ -95,6 +95,7 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
         last_seq = max(last_seq, *old.manifest.table["seq"].to_pylist())
         if any(active):
             reviews[chunk] = _review(old, active, now)
+            _look_at_inputs(reviews[chunk], now, design, index)
         elif now.record and chunk in now.record["chunks"]:
             gone += now.record["chunks"][chunk]["tasks"]
     rest = [row for row, task_id in enumerate(design.ids) if task_id not in known]
@@ -108,9 +109,11 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
         manifest = found.past.manifest
         if found.rewrite:
             manifest = orders.anew(found, kept)
-            if found.past.lost or manifest.hash != found.past.manifest.hash:
+            # What is not finished is published anew, so that its visit comes after the record.
+            same = found.past.finished and manifest.hash == found.past.manifest.hash
+            if found.past.lost or not same:
                 manifests[chunk] = manifest
-        entries[chunk] = orders.entry(manifest, found.pending)
+        entries[chunk] = orders.entry(manifest, _pending(found, now, kept))
     for chunk, rows in cut(rest, now, design, top + 1).items():
         manifests[chunk] = orders.new(chunk, rows, last_seq + 1)
         entries[chunk] = orders.entry(manifests[chunk], len(rows))
@@ -152,6 +155,35 @@ def _review(past: Past, active: list[bool], now: Situation) -> Review:
     return found
 
 
+def _look_at_inputs(found: Review, now: Situation, design: Any, index: Mapping[str, int]) -> None:
+    """With rehash: find the tasks whose own input files are not what their row was made from."""
+    if not now.study.invocation.get("rehash"):
+        return
+    past = found.past.manifest
+    before = past.table["_inputs"].to_pylist()
+    tasks = [row for row, on in enumerate(found.active) if on]
+    after = now.own_inputs(design, [index[past.ids[row]] for row in tasks])
+    rows = now.rows(past.chunk)
+    for row, digest in zip(tasks, after, strict=True):
+        made = rows.get(past.ids[row])
+        if made is not None and digest != before[row]:
+            found.new_inputs.append(Rows(made.digest, made.status, made.attempt, 1, made.seconds))
+
+
+def _pending(found: Review, now: Situation, kept: bool) -> int:
+    """Tasks of a chunk that will run."""
+    if not found.past.finished:
+        return max(sum(found.active) - found.past.done, 0)
+    changed = [] if kept else found.stale + found.new_inputs + run_again(found, now)
+    past, back = found.past.manifest, []
+    for task_id, was, on in zip(past.ids, past.active, found.active, strict=True):
+        if on and not was:
+            back.append(task_id)
+    rows = now.rows(past.chunk) if back else {}
+    missing = sum(task_id not in rows for task_id in back)
+    return missing + sum(row.tasks for row in changed + found.failed)
+
+
 def _is_stale(row: Rows, now: Situation, kept: list[str]) -> bool:
     return row.made_by not in kept and bool(now.changed(row.made_by))
 
@@ -165,7 +197,7 @@ def _is_retried(row: Rows, state: State, now: Situation) -> bool:
 def _judged(now: Situation, reviews: Mapping[str, Review]) -> bool:
     """Whether changed tasks are kept as they are; raises if they are to stop the plan."""
     policy = now.study.config["on_change"]
-    stale = [row for found in reviews.values() for row in found.stale]
+    stale = [row for found in reviews.values() for row in found.stale + found.new_inputs]
     again = stale + [row for found in reviews.values() for row in run_again(found, now)]
     hours = sum(row.seconds for row in again) * now.study.task.threads / CPU_HOUR
     if not again or policy == "rerun" or (policy == "auto" and hours < 1):
@@ -197,6 +229,7 @@ def _record(now: Situation, design_digest: str, entries: dict[str, Any]) -> dict
         "digest": science.digest,
         "digests": {**known, science.digest: science.components},
         "metrics": science.metrics,
+        "readers": science.readers,
         "code": {path: science.files[path] for path in science.code},
         "how": how_of(study, science),
         "cut": cut_of(study, now.slots),

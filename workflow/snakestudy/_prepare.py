@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from . import _plan
 from ._config import Study, load
-from ._digest import Fingerprints, Science, changes, science_of
+from ._digest import Fingerprints, Science, changes, science_of, settled
 from ._errors import UserError
 from ._layout import Layout
 from ._situation import Past, Plan, Situation
@@ -140,16 +140,18 @@ def _decide(
     fingerprints: Fingerprints,
 ) -> Plan:
     design_digest = digest_of([study.config["design"], study.config["derive"], tables])
+    text_of = _texts(science, layout)
+    science = settled(science, record, text_of)
     now = Situation(
         study,
         science,
         record,
-        _changed(science, record, layout),
+        _changed(science, record, text_of),
         slots.of(study),
         lambda design, rows: _own_inputs(study, design, rows, fingerprints),
         lambda ids: sum(layout.run_directory(task_id).is_dir() for task_id in ids),
         (layout.store / f"stopped.{record['plan']}").exists() if record else False,
-        lambda chunk: _failed_attempts(layout, chunk),
+        lambda chunk: _rows(layout, chunk),
     )
     states = load_states(layout, record["chunks"] if record else ())
     published = {path.stem for path in layout.manifest("x").parent.glob("*.parquet")}
@@ -168,13 +170,24 @@ def _tables(study: Study) -> list[str]:
     return [block["table"] for block in study.config["design"] if "table" in block]
 
 
-def _changed(science: Science, record: dict[str, Any] | None, layout: Layout) -> Any:
-    """A function: digest of a row -> what changed since, in words."""
+def _texts(science: Science, layout: Layout) -> Callable[[str], str | None]:
+    """A function: SHA-256 -> the text of that code, as it is now or was once."""
     paths = {sha: path for path, sha in science.files.items()}
 
     def text_of(sha: str) -> str | None:
         path = Path(paths[sha]) if sha in paths else layout.code / sha
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return text_of
+
+
+def _changed(
+    science: Science, record: dict[str, Any] | None, text_of: Callable[[str], str | None]
+) -> Callable[[str], tuple[str, ...]]:
+    """A function: digest of a row -> what changed since, in words."""
 
     @cache
     def changed(digest: str) -> tuple[str, ...]:
@@ -232,11 +245,10 @@ def _unfinished(layout: Layout, chunk: str, state: State | None) -> tuple[int, S
     return len(lines), State("", "", tuple(Rows(d, s, a, 1, t) for d, s, a, t in lines))
 
 
-def _failed_attempts(layout: Layout, chunk: str) -> dict[str, int]:
+def _rows(layout: Layout, chunk: str) -> Mapping[str, Any]:
     from ._store import Store
 
-    rows = Store(layout.chunk_store(chunk)).rows()
-    return {task_id: row.attempt for task_id, row in rows.items() if row.status != "success"}
+    return Store(layout.chunk_store(chunk)).rows()
 
 
 def _own_inputs(
@@ -261,8 +273,11 @@ def _own_inputs(
         values = {"task_id": design.ids[row], "threads": study.task.threads, **values}
         contents = []
         for item in items:
-            path = source_path(item, values)
-            target_name(item, path, values)
+            try:
+                path = source_path(item, values)
+                target_name(item, path, values)
+            except UserError as error:
+                raise error.under("task.inputs") from None
             try:
                 contents.append(fingerprints.sha256(path))
             except OSError as error:

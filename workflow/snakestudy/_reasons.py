@@ -12,7 +12,9 @@ CPU_HOUR = 3600.0  # seconds
 
 def change_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
     """What changed since the rows were made that are stale or have metrics to be read."""
-    return [*_stale_in_words(now, reviews), *_unread_in_words(now, reviews)]
+    inputs = any(found.new_inputs for found in reviews.values())
+    own = ["input files of single tasks changed"] if inputs else []
+    return [*_stale_in_words(now, reviews), *own, *_unread_in_words(now, reviews)]
 
 
 def _stale_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
@@ -42,6 +44,9 @@ def reasons_of(
     if stale:
         words = "; ".join(_stale_in_words(now, reviews))
         reasons.append(f"{words} since plan {now.number}: {_cost(stale, now)} {verb}")
+    inputs = [row for review in found for row in review.new_inputs]
+    if inputs:
+        reasons.append(f"input files of single tasks changed: {_cost(inputs, now)} {verb}")
     words = "; ".join(_unread_in_words(now, reviews))
     again = [row for review in found for row in run_again(review, now)]
     if again:

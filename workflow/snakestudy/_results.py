@@ -35,7 +35,7 @@ class Results:
 
     def tasks(self) -> pandas.DataFrame:
         """task_id, seq, parameters, chunk, plan (that added it), status: a row a task."""
-        return self._table([self.layout.tasks]).to_pandas()
+        return self._table([self.layout.tasks], "Let snakemake finish.").to_pandas()
 
     def results(
         self, metric: str, where: str | None = None, partial: bool = False
@@ -58,16 +58,22 @@ class Results:
             return frame
         from . import _expr
 
-        held = _expr.evaluate(_expr.parse(where), {name: frame[name].array for name in frame})
+        values = {name: frame[name].to_numpy() for name in frame}
+        held = _expr.condition(where, values, len(frame))
         return frame[held].reset_index(drop=True)
 
-    def metadata(self) -> pandas.DataFrame:
-        """How every task went: see DESIGN of results/metadata in docs; times in UTC."""
-        return self._outputs("metadata").to_pandas()
+    def metadata(self, partial: bool = False) -> pandas.DataFrame:
+        """task_id, parameters, status, error, seconds, ...: how every task went; times in UTC.
+
+        Args:
+            partial: read what visits have finished so far, also while the study runs.
+        """
+        table = self._partial("metadata") if partial else self._outputs("metadata")
+        return table.to_pandas()
 
     def failures(self) -> pandas.DataFrame:
-        """The metadata of the tasks that failed."""
-        frame = self.metadata()
+        """The metadata of the tasks that failed so far, also while the study runs."""
+        frame = self.metadata(partial=True)
         return frame[frame["status"] == "failure"].reset_index(drop=True)
 
     def completed_task_ids(self) -> list[str]:
@@ -108,14 +114,12 @@ class Results:
         empty = table({"task_id": array([], string()), "status": array([], string())})
         return stack(found) if found else empty
 
-    def _table(self, paths: list[Path]) -> pyarrow.Table:
+    def _table(
+        self, paths: list[Path], fix: str = "Let snakemake finish, or read with partial=True."
+    ) -> pyarrow.Table:
         from ._tables import read, stack
 
         missing = [path for path in paths if not path.exists()]
         if missing:
-            raise UserError(
-                "is not there yet",
-                file=str(missing[0]),
-                fix="Let snakemake finish, or read with partial=True.",
-            )
+            raise UserError("is not there yet", file=str(missing[0]), fix=fix)
         return stack([read(path) for path in paths])

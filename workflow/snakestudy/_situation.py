@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +44,7 @@ class Situation:
         slots: jobs that run side by side.
         own_inputs: a design's rows -> digests of the tasks' own input files.
         run_directories: task_ids -> how many of them have a run directory.
-        attempts: chunk -> its failed tasks' tries so far.
+        rows: chunk -> task_id -> its last row in the store.
     """
 
     study: Study
@@ -55,7 +55,7 @@ class Situation:
     own_inputs: Callable[[Any, list[int]], list[str | None]]
     run_directories: Callable[[list[str]], int]
     stopped: bool
-    attempts: Callable[[str], dict[str, int]]
+    rows: Callable[[str], Mapping[str, Any]]
 
     @property
     def number(self) -> int:
@@ -97,15 +97,8 @@ class Review:
     stale: list[Rows] = field(default_factory=list)
     unread: list[Rows] = field(default_factory=list)  # lack a metric, or have an old reading
     failed: list[Rows] = field(default_factory=list)  # to be tried again
+    new_inputs: list[Rows] = field(default_factory=list)  # whose own input files changed
     rewrite: bool = False
-
-    @property
-    def pending(self) -> int:
-        """Tasks that will run, as far as the state tells."""
-        if not self.past.finished:
-            return max(sum(self.active) - self.past.done, 0)
-        back = self.active.count(True) - self.past.manifest.active.count(True)
-        return max(back, 0) + sum(row.tasks for row in self.stale + self.unread + self.failed)
 
 
 def run_dirs_of(study: Study) -> str:

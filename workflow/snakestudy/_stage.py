@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from string import Template
 from typing import Any
 
 from ._config import Input, Task
@@ -90,17 +91,29 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
         _check_names("task.command", word, placeholders, known)
     for name, value in task.env:
         _check_names(f"task.env.{name}", value, placeholders, known)
+    targets: set[str] = set()
     for number, item in enumerate(task.inputs):
         key = f"task.inputs.{number}"
+        target = item.rename or os.path.basename(item.path)
+        if target in targets:
+            raise UserError(
+                "another input has the same name", key=key, value=target, fix="Rename one of them."
+            )
+        targets.add(target)
         _check_names(f"{key}.path", item.path, placeholders, known)
         if item.rename:
             _check_names(f"{key}.rename", item.rename, placeholders, known)
             if not placeholders(item.rename):
                 _under(key, target_name, item, item.path, {})
         if item.render and "{" not in item.path:
-            text = Path(item.path).read_text(encoding="utf-8")
+            where = f"{key}.path ({item.path})"
+            try:
+                text = Path(item.path).read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise UserError(f"is no UTF-8 text ({error.reason})", key=where) from None
             top = {name.split(".")[0] for name in known}
-            _check_names(f"{key}.path ({item.path})", text, _RENDERED[item.render], top)
+            names = top if item.render == "jinja" else known
+            _check_names(where, text, _RENDERED[item.render], names)
     for metric in task.metrics:
         path = os.path.normpath(metric.path or ".")
         if path.startswith(("../", "/")) or path == "..":
@@ -143,10 +156,14 @@ def _jinja_names(text: str) -> set[str]:
         raise UserError(f"line {error.lineno}: {error.message}") from None
 
 
-def _dollar_names(text: str) -> set[str]:
-    from string import Template
+class _Dollar(Template):
+    """$name and ${dotted.name}."""
 
-    template = Template(text)
+    braceidpattern = r"(?a:[_a-z][_a-z0-9]*(?:\.[_a-z][_a-z0-9]*)*)"
+
+
+def _dollar_names(text: str) -> set[str]:
+    template = _Dollar(text)
     if not template.is_valid():
         raise UserError("has a $ that starts no name", fix="Write $$ for a dollar itself.")
     return set(template.get_identifiers())
@@ -158,9 +175,7 @@ _RENDERED = {"jinja": _jinja_names, "dollar": _dollar_names}
 def render(text: str, kind: str, values: Mapping[str, Any]) -> str:
     """A template with the parameters filled in; a name that is missing is an error."""
     if kind == "dollar":
-        from string import Template
-
-        return Template(text).substitute({name: as_text(value) for name, value in values.items()})
+        return _Dollar(text).substitute({name: as_text(value) for name, value in values.items()})
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)

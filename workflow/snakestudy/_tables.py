@@ -41,13 +41,17 @@ def footer_of(schema: pa.Schema) -> dict[str, Any]:
 
 def array(values: Sequence[Any]) -> pa.Array:
     """An Arrow array of plain values: int with float is double, mixed kinds are text."""
-    try:
-        return pa.array(values)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError):
-        kinds = {type(value) for value in values if value is not None}
-        if kinds <= {int, float} and float in kinds:
-            return pa.array([None if v is None else float(v) for v in values], pa.float64())
-        return pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int, float}:
+        return pa.array([None if v is None else float(v) for v in values], pa.float64())
+    if len(kinds) <= 1 and dict not in kinds:
+        try:
+            found = pa.array(values)
+            if _is_flat(found.type):
+                return found
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            pass  # no type of Arrow's holds them
+    return pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())
 
 
 def one_type(types: Iterable[pa.DataType]) -> pa.DataType:
@@ -81,8 +85,12 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
             columns.append(pa.nulls(len(table), field.type))
         elif pa.types.is_string(field.type):
             columns.append(_texts(table[field.name]))
+        elif pa.types.is_list(field.type):
+            columns.append(
+                pa.array(_fitting(table[field.name].to_pylist(), field.type), field.type)
+            )
         else:
-            columns.append(table[field.name].cast(field.type))
+            columns.append(table[field.name].cast(field.type, safe=False))
     return pa.Table.from_arrays(columns, schema=schema)
 
 
@@ -99,6 +107,23 @@ def positions(values: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedAr
     among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
     found = compute.index_in(values, value_set=among)
     return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+
+def _fitting(value: Any, kind: pa.DataType) -> Any:
+    """A list (of lists) with its values as text where the type asks for text."""
+    if isinstance(value, list):
+        inner = kind.value_type if pa.types.is_list(kind) else kind
+        return [_fitting(item, inner) for item in value]
+    if value is None or not pa.types.is_string(kind):
+        return value
+    return as_text(value)
+
+
+def _is_flat(kind: pa.DataType) -> bool:
+    """Whether it is a simple type, or a list of one."""
+    while pa.types.is_list(kind):
+        kind = kind.value_type
+    return not pa.types.is_nested(kind)
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:

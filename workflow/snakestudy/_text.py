@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ._values import number
 
@@ -28,7 +28,7 @@ def read_text_table(path: Path, separator: str | None = None) -> Columns:
         if separator is None:
             header, rows = _whitespace(file.read().splitlines())
         else:
-            rows = [row for row in csv.reader(file, delimiter=separator, strict=True) if row]
+            rows = _rows(file, separator)
             if not rows:
                 raise ValueError("the file is empty; it needs a header line")
             header = [name.strip() for name in rows.pop(0)]
@@ -40,6 +40,13 @@ def read_text_table(path: Path, separator: str | None = None) -> Columns:
             raise ValueError(f"row {position} has {len(row)} fields, the header {len(header)}")
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
     return {name: numbers(column) for name, column in zip(header, columns, strict=True)}
+
+
+def _rows(file: TextIO, separator: str) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(file, delimiter=separator, strict=True) if row]
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
 
 
 def numbers(texts: Sequence[str]) -> list[Any]:

@@ -15,6 +15,11 @@ def plain(value: Any) -> Any:
     Raises:
         ValueError: if it is none of null, bool, int, finite float, str, list, mapping.
     """
+    if type(value) is str and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"{value!a} holds half a character") from None
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:

@@ -38,11 +38,13 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
                 problem = f"the key {key!r} is no text; write it in quotes"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            if key in seen and key_node.tag != "tag:yaml.org,2002:merge":
+            if key in seen:
                 problem = f"the key {key!r} is doubled"
                 raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
             seen.add(key)
@@ -69,9 +71,5 @@ _Loader.add_constructor(
 )
 _Loader.add_constructor(
     "tag:yaml.org,2002:float",
-    lambda loader, node: (
-        float(node.value.replace(".inf", "inf").replace(".nan", "nan"))
-        if node.value.lower().lstrip("+-") in (".inf", ".nan")
-        else float(node.value)
-    ),
+    lambda loader, node: float(re.sub(r"\.(?=inf|nan)", "", node.value.lower())),
 )
