@@ -40,16 +40,16 @@ def simulate(params: dict) -> dict:
 
 def outbreak(beta: float, gamma: float, seed: int, days: int) -> tuple[np.ndarray, int]:
     """Boys ill on each day, and those recovered on the last: a chain of binomial draws."""
-    uniform = np.random.default_rng(seed).random((days * STEPS, 2))
+    uniform = np.random.default_rng(seed).random(((days - 1) * STEPS, 2))
     susceptible, ill, recovered = POPULATION - INFECTED, INFECTED, 0
-    infected = []
-    for step in range((days - 1) * STEPS + 1):
+    infected = [ill]
+    for step, (infects, recovers) in enumerate(uniform, start=1):
+        chance = 1 - np.exp(-beta * ill / POPULATION / STEPS)
+        new = binomial(susceptible, chance, infects)
+        well = binomial(ill, 1 - np.exp(-gamma / STEPS), recovers)
+        susceptible, ill, recovered = susceptible - new, ill + new - well, recovered + well
         if step % STEPS == 0:
             infected.append(ill)
-        chance = 1 - np.exp(-beta * ill / POPULATION / STEPS)
-        new = binomial(susceptible, chance, uniform[step, 0])
-        well = binomial(ill, 1 - np.exp(-gamma / STEPS), uniform[step, 1])
-        susceptible, ill, recovered = susceptible - new, ill + new - well, recovered + well
     return np.array(infected), recovered
 
 

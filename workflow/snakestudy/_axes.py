@@ -59,7 +59,7 @@ def axis(value: Any) -> list[Any]:
     """The values of one axis: a list, a range (linspace, ...) or a single value.
 
     >>> axis({"range": [0, 1, 0.25]}), axis({"geomspace": [1, 100, 3]}), axis(7)
-    ([0, 0.25, 0.5, 0.75], [1.0, 10.0, 100.0], [7])
+    ([0.0, 0.25, 0.5, 0.75], [1.0, 10.0, 100.0], [7])
     """
     if isinstance(value, Mapping) and len(value) == 1:
         (kind, arguments), *_ = value.items()

@@ -197,36 +197,50 @@ def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, 
         yield from (
             (path, "task.function") for path in _python_files(task.function, "task.function", sha)
         )
-    for path in command_files(task.command):
+    renames = {item.rename for item in task.inputs if item.rename}
+    for path in command_files(task.command, renames):
         yield path, "task.command"
         if path.endswith(".py"):
             sha(path, "task.command")
             yield from ((found, "task.command") for found in imported(path))
 
 
-def command_files(command: str | tuple[str, ...] | None) -> list[str]:
-    """The files of the study that a command names, relative to the study."""
+def command_files(command: str | tuple[str, ...] | None, renames: set[str]) -> list[str]:
+    """The files of the study that a command names, relative to the study.
+
+    Args:
+        renames: names of inputs in the run directory, which are no files of the study.
+
+    Raises:
+        UserError: for a script that is not there.
+    """
     if not command:
         return []
-    if isinstance(command, str):
-        text = re.sub(r"\$\{?STUDY_DIR\}?/", "./", command)
-        try:
-            words = shlex.split(text, comments=True)
-        except ValueError:
-            words = text.split()
-    else:
-        words = list(command)
+    words = _bash_words(command) if isinstance(command, str) else list(command)
     found = []
     for word in words:
-        if "/" not in word or os.path.isabs(word) or "{" in word:
+        if "/" not in word or os.path.isabs(word) or "{" in word or word in renames:
             continue
         if os.path.isfile(word):
             found.append(os.path.normpath(word))
-        elif word.endswith(_SCRIPTS):
+        elif word.endswith(_SCRIPTS) and "\n" not in word:
             raise UserError(
                 "is no file", key="task.command", value=word, fix="Paths start at the study."
             )
     return list(dict.fromkeys(found))
+
+
+def _bash_words(command: str) -> list[str]:
+    """The words of a line of bash that start with $STUDY_DIR, relative to the study."""
+    text = command.replace("{{", "{").replace("}}", "}")
+    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:  # quotes that only bash understands
+        words = re.split(r"[\s;|&<>()\"']+", text)
+    starts = re.compile(r"\$(?:STUDY_DIR|\{STUDY_DIR\})/")
+    return [f"./{starts.sub('', word, 1)}" for word in words if starts.match(word)]
 
 
 def _python_files(target: str | None, key: str, sha: Callable[[str, str], str]) -> list[str]:

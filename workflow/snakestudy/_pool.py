@@ -127,29 +127,29 @@ class Pool:
         except (BrokenPipeError, ConnectionResetError):
             pass  # it died; the end of its connection will tell
 
-    def _running(self, worker: _Worker) -> tuple[int | None, float]:
-        """The index of the task a worker is at, and when that began."""
-        index, began = SLOT.unpack_from(self.slots, worker.offset)
-        return (index - 1 if index else None), began
+    def _running(self, worker: _Worker) -> tuple[int | None, float, int]:
+        """The index of the task a worker is at, when this try began, and which one it is."""
+        index, began, attempt = SLOT.unpack_from(self.slots, worker.offset)
+        return (index - 1 if index else None), began, attempt
 
     def _end_the_late(self) -> None:
         if not self.limit:
             return
         for worker in self.workers:
-            index, began = self._running(worker)
+            index, began, _ = self._running(worker)
             if worker.batch and index is not None and time.monotonic() - began > self.limit:
                 worker.late = True
                 _process.kill_tree(worker.process.pid)
 
     def _died(self, worker: _Worker, queue: deque[Item]) -> dict[str, Any] | None:
         """Replace a dead worker; the task it was at has failed, the others go on."""
-        index, began = self._running(worker)
+        index, began, tried = self._running(worker)
         exit_code = worker.process.wait()
         os.close(worker.lifeline)
         worker.connection.close()
         rest = [item for item in worker.batch if item.index != index]
         culprits = [item for item in worker.batch if item.index == index]
-        SLOT.pack_into(self.slots, worker.offset, 0, 0.0)
+        SLOT.pack_into(self.slots, worker.offset, 0, 0.0, 0)
         self.workers[self.workers.index(worker)] = self._spawn(worker.offset)
         queue.extendleft(reversed(rest))
         if not culprits:  # it was between two tasks; killed from outside, as far as one can see
@@ -159,7 +159,6 @@ class Pool:
                 raise UserError(f"workers keep ending before their first task ({how}); see the log")
             return None
         item = culprits[0]
-        tried = item.tried + 1
         if tried < item.attempts:
             queue.appendleft(item._replace(tried=tried))
             return None

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -17,6 +18,9 @@ from ._values import as_text, nest
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
+
+
+_QUOTED_HEREDOC = re.compile(r"<<-?\s*['\"\\]")
 
 
 def placeholders(template: str) -> set[str]:
@@ -39,19 +43,60 @@ def placeholders(template: str) -> set[str]:
     return found
 
 
-def fill(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:
+def fill(template: str, values: Mapping[str, Any]) -> str:
     """The template with every {name} replaced by its value as text.
 
-    >>> fill("--x {x} {{y}}", {"x": "a b"}, shlex.quote)
-    "--x 'a b' {y}"
+    >>> fill("--x={x} {{y}}", {"x": 0.5})
+    '--x=0.5 {y}'
     """
 
     def text(match: re.Match) -> str:
-        if match[1] is None:
-            return match[0][0]
-        return quote(as_text(values[match[1]]))
+        return match[0][0] if match[1] is None else as_text(values[match[1]])
 
     return _PLACEHOLDER.sub(text, template)
+
+
+@cache
+def bash_text(template: str) -> tuple[str, dict[str, str]]:
+    """A line of bash with every {name} as a variable, and those variables' names.
+
+    Bash never looks into a variable's value for code, whatever quotes stand around it.
+
+    >>> print(*bash_text("echo {x} '{x}'"))
+    echo "${_STUDY_0}" ''"${_STUDY_0}"'' {'x': '_STUDY_0'}
+    """
+    variables: dict[str, str] = {}
+    text, quote, heredoc = "", "", ""
+    for line in template.splitlines(keepends=True):
+        if heredoc:
+            text += _filled_in(line, variables, lambda variable: variable)
+            heredoc = "" if line.strip() == heredoc else heredoc
+            continue
+        for piece in re.split(r"(\{[^{}]+\}|\\.|['\"])", _PLACEHOLDER.sub(_shielded, line)):
+            if piece in ("'", '"') and quote in ("", piece):
+                quote = "" if quote else piece
+            shut = {"": '"{}"', '"': "{}", "'": "'\"{}\"'"}[quote].format
+            text += _filled_in(piece.translate(_BRACES), variables, shut)
+        found = re.search(r"<<-?\s*(\w+)", line)
+        heredoc = found[1] if found and not quote else ""
+    return text, variables
+
+
+_BRACES = str.maketrans({"\ue000": "{{", "\ue001": "}}"})
+
+
+def _shielded(match: re.Match) -> str:
+    return {"{{": "\ue000", "}}": "\ue001"}.get(match[0], match[0])
+
+
+def _filled_in(text: str, variables: dict[str, str], shut: Callable[[str], str]) -> str:
+    def variable(match: re.Match) -> str:
+        if match[1] is None:
+            return match[0][0]
+        name = variables.setdefault(match[1], f"_STUDY_{len(variables)}")
+        return shut(f"${{{name}}}")
+
+    return _PLACEHOLDER.sub(variable, text)
 
 
 def source_path(item: Input, values: Mapping[str, Any]) -> str:
@@ -60,10 +105,10 @@ def source_path(item: Input, values: Mapping[str, Any]) -> str:
     Raises:
         UserError: if a value would leave the directory that the path names.
     """
-    for name in placeholders(item.path):
-        if ".." in as_text(values[name]).split("/"):
-            raise UserError("has '..' in a value of its path", key=name, value=values[name])
-    return fill(item.path, values)
+    path = fill(item.path, values)
+    if path.split("/").count("..") > item.path.split("/").count(".."):
+        raise UserError("goes up ('..') by a value", key="path", value=path)
+    return path
 
 
 def target_name(item: Input, source: str, values: Mapping[str, Any]) -> str:
@@ -89,6 +134,12 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
     command = task.command or ()
     for word in [command] if isinstance(command, str) else command:
         _check_names("task.command", word, placeholders, known)
+    if isinstance(command, str) and placeholders(command) and _QUOTED_HEREDOC.search(command):
+        raise UserError(
+            "a here-document with a quoted word takes no placeholders",
+            key="task.command",
+            fix="Leave the quotes out.",
+        )
     for name, value in task.env:
         _check_names(f"task.env.{name}", value, placeholders, known)
     targets: set[str] = set()
@@ -204,6 +255,8 @@ def stage(
         path = source_path(item, values)
         source, target = study / path, directory / target_name(item, path, values)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target):  # copying would write through a link
+            raise UserError("another input has the same name", value=target.name)
         if item.render:
             text = source.read_text(encoding="utf-8")
             target.write_text(render(text, item.render, values), encoding="utf-8")

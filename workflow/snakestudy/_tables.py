@@ -86,9 +86,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
         elif pa.types.is_string(field.type):
             columns.append(_texts(table[field.name]))
         elif pa.types.is_list(field.type):
-            columns.append(
-                pa.array(_fitting(table[field.name].to_pylist(), field.type), field.type)
-            )
+            lists = _fitting(table[field.name].to_pylist(), field.type)
+            columns.append(pa.array(lists, field.type))
         else:
             columns.append(table[field.name].cast(field.type, safe=False))
     return pa.Table.from_arrays(columns, schema=schema)

@@ -6,7 +6,6 @@ import json
 import os
 import platform
 import resource
-import shlex
 import shutil
 import sys
 import time
@@ -21,8 +20,8 @@ from typing import Any, NamedTuple
 from . import _process
 from ._config import Task
 from ._metrics import MetricError, as_columns, by_metric, load_function, read_metric
-from ._stage import fill, stage
-from ._values import nest
+from ._stage import bash_text, fill, stage
+from ._values import as_text, nest
 
 ERROR_LENGTH = 500
 HOST = platform.node()
@@ -110,17 +109,27 @@ class Runner:
     def directory(self, task_id: str) -> Path:
         return self.runs / task_id[:2] / task_id
 
-    def run(self, item: Item) -> Result:
-        """Run a task, again and again while it fails and may."""
-        if item.reread and (result := self._read_again(item)):
-            return result
-        for attempt in range(item.tried + 1, max(item.attempts, item.tried + 1) + 1):
-            result = self._run_once(item, attempt)
-            if result.error is None:
-                break
+    def reread(self, item: Item) -> Result | None:
+        """The task's metrics from its kept run directory, if that is what made its row."""
+        directory = self.directory(item.task_id)
+        try:
+            noted = json.loads((directory / "task.json").read_text())
+        except (OSError, ValueError):
+            return None
+        same = noted["digest"].split(" ")[0] == item.digest.split(" ")[0]
+        if not same or noted["status"] != "success" or self.task.function:
+            return None
+        names = ("started", "seconds", "attempt", "exit_code", "max_rss_mb", "host")
+        result = Result(**{name: noted[name] for name in names})
+        try:
+            result.metrics = self._metrics(None, directory)
+        except MetricError as error:
+            result.error = str(error)
+        self._note(item, result, directory)
         return result
 
-    def _run_once(self, item: Item, attempt: int) -> Result:
+    def run(self, item: Item, attempt: int) -> Result:
+        """Run a task once."""
         result = Result(time.time(), attempt=attempt, host=HOST)
         begin = time.perf_counter()
         directory = self.scratch
@@ -157,6 +166,7 @@ class Runner:
                 traceback.print_exc()
                 result.error = _one_line(error)
             finally:
+                _restore_streams()
                 usage = resource.getrusage(resource.RUSAGE_SELF)
                 result.max_rss_mb = _process.rss_mb(usage.ru_maxrss)
 
@@ -164,7 +174,7 @@ class Runner:
         """Run the command in its directory."""
         stdout, stderr = directory / "stdout.log", directory / "stderr.log"
         own = self._task_environment(item, directory, attempt) | self._env(item)
-        env = self.environment | own
+        env = self.environment | own | self._variables(item)
         argv = argv_of(self.task, {**self._extra(item), **item.values}, self.study)
         ended = _process.run(argv, directory, env, stdout, stderr, self.task.runtime)
         result.exit_code, result.max_rss_mb = ended.exit_code, ended.max_rss_mb
@@ -195,25 +205,6 @@ class Runner:
                 raise MetricError(f"metric {metric.name}: {error}") from None
         return found
 
-    def _read_again(self, item: Item) -> Result | None:
-        """The task's metrics from its kept run directory, if that is what made its row."""
-        directory = self.directory(item.task_id)
-        try:
-            noted = json.loads((directory / "task.json").read_text())
-        except (OSError, ValueError):
-            return None
-        same = noted["digest"].split(" ")[0] == item.digest.split(" ")[0]
-        if not same or noted["status"] != "success" or self.task.function:
-            return None
-        names = ("started", "seconds", "attempt", "exit_code", "max_rss_mb", "host")
-        result = Result(**{name: noted[name] for name in names})
-        try:
-            result.metrics = self._metrics(None, directory)
-        except MetricError as error:
-            result.error = str(error)
-        self._note(item, result, directory)
-        return result
-
     def _note(self, item: Item, result: Result, directory: Path) -> None:
         """Leave task.json in the run directory: what made it, and how it went."""
         noted = {
@@ -225,6 +216,14 @@ class Runner:
             **{name: getattr(result, name) for name in Result.__slots__ if name != "metrics"},
         }
         (directory / "task.json").write_text(json.dumps(noted))
+
+    def _variables(self, item: Item) -> dict[str, str]:
+        """The values that a line of bash reads."""
+        if not isinstance(self.task.command, str):
+            return {}
+        values = self._extra(item) | item.values
+        _, variables = bash_text(self.task.command)
+        return {variable: as_text(values[name]) for name, variable in variables.items()}
 
     def _extra(self, item: Item) -> dict[str, Any]:
         return {"threads": self.task.threads, "task_id": item.task_id}
@@ -245,11 +244,11 @@ class Runner:
 def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:
     """The program and its arguments; values are words of their own, never code."""
     if isinstance(task.command, str):
-        lines = [*([task.setup] if task.setup else []), fill(task.command, values, shlex.quote)]
+        lines = [*([task.setup] if task.setup else []), bash_text(task.command)[0]]
         return ["bash", "-eo", "pipefail", "-c", "\n".join(lines)]
     argv = []
     for word in task.command:
-        plain = "/" in word and "{" not in word and (study / word).is_file()
+        plain = "/" in word and "{" not in word and os.path.isfile(study / word)
         argv.append(str(study / word) if plain else fill(word, values))
     if task.setup:
         return ["bash", "-eo", "pipefail", "-c", f'{task.setup}\nexec "$@"', "bash", *argv]
@@ -290,14 +289,37 @@ def _prints_to(directory: Path) -> Iterator[None]:
             os.close(file)
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except (OSError, ValueError):
-                pass  # the task closed it
         for descriptor, copy in zip((1, 2), kept, strict=True):
             os.dup2(copy, descriptor)
             os.close(copy)
+
+
+def _restore_streams() -> None:
+    """Flush what a function printed; give back the streams it closed or replaced."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        try:
+            stream.flush()
+            os.fstat(descriptor)
+            if stream is _STREAMS[name]:
+                continue
+        except (AttributeError, OSError, ValueError):
+            pass  # closed, replaced by something else, or its descriptor is closed
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(_DESCRIPTORS[descriptor], descriptor)
+        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
+        setattr(sys, name, _STREAMS[name])
+
+
+_STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
+_DESCRIPTORS: dict[int, int] = {}  # copies, made by `keep_descriptors`
+
+
+def keep_descriptors() -> None:
+    """Called once by a worker: copies of its descriptors 1 and 2, should a task close them."""
+    _DESCRIPTORS.update({descriptor: os.dup(descriptor) for descriptor in (1, 2)})
 
 
 _PRINTS_ON = nullcontext()

@@ -119,7 +119,7 @@ class Visit:
         except FileNotFoundError:
             slots = b""
         for offset in range(0, len(slots) - SLOT.size + 1, SLOT.size):
-            index = SLOT.unpack_from(slots, offset)[0]
+            index, *_ = SLOT.unpack_from(slots, offset)
             if 0 < index <= len(self.manifest.ids):
                 counts[self.manifest.ids[index - 1]] += 1
         write_json(strikes, counts)

@@ -20,10 +20,10 @@ from typing import Any
 
 from . import _process
 from ._metrics import RowBuffer
-from ._task import Item, Runner
+from ._task import Item, Result, Runner, keep_descriptors
 
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
-SLOT = struct.Struct("<qd")  # the running task's index + 1 (0: none), when it began
+SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt
 FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host")
 
 
@@ -35,6 +35,7 @@ def main() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))
     runner = Runner(**connection.recv(), scratch=scratch)
     os.environ.update(runner.environment)
+    keep_descriptors()
     try:
         while batch := connection.recv():
             connection.send(_run_slice(runner, batch, slot, slot_offset))
@@ -52,8 +53,7 @@ def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) 
     buffers: dict[str, tuple[list[int], RowBuffer]] = {}
     pid, end = os.getpid(), time.monotonic() + SLICE
     for item in batch:
-        SLOT.pack_into(slot, offset, item.index + 1, time.monotonic())
-        result = runner.run(item)
+        result = _result(runner, item, slot, offset)
         if os.getpid() != pid:
             os._exit(0)  # a child that the task forked and that came back
         done["index"].append(item.index)
@@ -68,9 +68,21 @@ def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) 
             _empty(runner.scratch)
         if time.monotonic() > end:
             break
-    SLOT.pack_into(slot, offset, 0, 0.0)
+    SLOT.pack_into(slot, offset, 0, 0.0, 0)
     metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
     return {**done, "metrics": metrics}
+
+
+def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:
+    """Run a task, again and again while it fails and may; the slot tells at which try it is."""
+    if item.reread and (result := runner.reread(item)):
+        return result
+    for attempt in range(item.tried + 1, max(item.attempts, item.tried + 1) + 1):
+        SLOT.pack_into(slot, offset, item.index + 1, time.monotonic(), attempt)
+        result = runner.run(item, attempt)
+        if result.error is None:
+            break
+    return result
 
 
 def _empty(scratch: Path) -> None:
