@@ -17,7 +17,6 @@ from snakestudy._digest import (
     Fingerprints,
     Science,
     changes,
-    command_files,
     imported,
     same_code,
     science_of,
@@ -238,8 +237,8 @@ def test_modules_that_a_script_of_a_command_imports_count() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        ("python", "scripts/model.py", "{a}"),
-        ("python", "./scripts/model.py"),
+        ["python", "scripts/model.py", "{a}"],
+        ["python", "./scripts/model.py"],
         "python $STUDY_DIR/scripts/model.py",
         'python "$STUDY_DIR/scripts/model.py" --x={a}',
         'python "$STUDY_DIR"/scripts/model.py',
@@ -256,22 +255,22 @@ def test_modules_that_a_script_of_a_command_imports_count() -> None:
         "awk '{{print \"it's\"}}' x; python $STUDY_DIR/scripts/model.py",
     ],
 )
-def test_command_names_its_script(command: str | tuple[str, ...]) -> None:
-    assert command_files(command) == ["scripts/model.py"]
+def test_command_names_its_script(command: str | list[str]) -> None:
+    assert science(command=command).files == {"scripts/model.py": sha(CODE)}
 
 
 @pytest.mark.parametrize(
     "command",
-    [None, ("true",), ("/bin/ls", "scripts"), ("ls", "{a}/model.py"), "echo a/b", "cat /etc/hosts"],
+    [["true"], ["/bin/ls", "scripts"], ["ls", "{a}/model.py"], "echo a/b", "cat /etc/hosts"],
 )
-def test_other_words_are_no_files_of_the_study(command: Any) -> None:
-    assert command_files(command) == []
+def test_other_words_are_no_files_of_the_study(command: str | list[str]) -> None:
+    assert science(command=command).files == {}
 
 
-@pytest.mark.parametrize("command", [("python", "scripts/no.py"), "sh $STUDY_DIR/scripts/no.sh"])
-def test_script_that_is_not_there_is_refused(command: Any) -> None:
+@pytest.mark.parametrize("command", [["python", "scripts/no.py"], "sh $STUDY_DIR/scripts/no.sh"])
+def test_script_that_is_not_there_is_refused(command: str | list[str]) -> None:
     with pytest.raises(UserError, match=r"task\.command = .*scripts/no.*: is no file"):
-        command_files(command)
+        science(command=command)
 
 
 # science_of

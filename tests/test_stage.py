@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,6 +16,7 @@ from jinja2 import UndefinedError
 from snakestudy._config import Input, Task, resolve
 from snakestudy._errors import UserError
 from snakestudy._stage import (
+    bash_text,
     check_task,
     fill,
     placeholders,
@@ -26,6 +26,7 @@ from snakestudy._stage import (
     target_name,
 )
 from snakestudy._task import argv_of
+from snakestudy._values import as_text
 
 HOSTILE = [
     *("a  b", " x ", "it's", '"', "';touch canary;'", '";touch canary;"', "; touch canary"),
@@ -96,15 +97,18 @@ def test_values_are_filled_in_as_text(template: str, filled: str) -> None:
 @given(st.text(), st.text())
 def test_values_are_not_filled_in_themselves(one: str, two: str) -> None:
     assert fill("{a}|{b}", {"a": one, "b": two}) == f"{one}|{two}"
-    assert shlex.split(fill("w {a} {b}", {"a": one, "b": two}, shlex.quote)) == ["w", one, two]
 
 
 # argv_of
 
 
-def words_of(argv: list[str], directory: Path) -> list[str]:
+def words_of(task: Task, values: dict[str, Any], directory: Path) -> list[str]:
     """What a program gets as arguments: the command prints each with a NUL behind it."""
-    printed = subprocess.run(argv, cwd=directory, check=True, capture_output=True).stdout
+    env = dict(os.environ)
+    if isinstance(task.command, str):  # as `_task.Runner` does
+        env |= {name: as_text(values[key]) for key, name in bash_text(task.command)[1].items()}
+    argv = argv_of(task, values, directory)
+    printed = subprocess.run(argv, cwd=directory, env=env, check=True, capture_output=True).stdout
     assert not list(directory.rglob("canary"))
     return printed.decode().split("\0")[:-1]
 
@@ -120,7 +124,7 @@ def test_value_is_one_word_whatever_it_holds(
 ) -> None:
     task = task_of(command, **({"setup": setup} if setup else {}))
     for value in HOSTILE:
-        found = words_of(argv_of(task, {"x": value}, tmp_path), tmp_path)
+        found = words_of(task, {"x": value}, tmp_path)
         assert found == [value, f"--x={value}", f"a/{value}"]
 
 
@@ -133,7 +137,51 @@ def test_placeholder_in_quotes_is_refused_or_one_word(tmp_path: Path, quoted: st
         return
     for value in HOSTILE:
         prefix = "a" if "a{" in quoted else ""
-        assert words_of(argv_of(task, {"x": value}, tmp_path), tmp_path) == [prefix + value]
+        assert words_of(task, {"x": value}, tmp_path) == [prefix + value]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "# it's a comment\nprintf '%s\\0' {x}",
+        "true # it's\nprintf '%s\\0' \"{x}\"",
+        "printf '%s\\0' {x} # it's",
+        "true '\\' ; printf '%s\\0' {x}",
+        "true \"it's\" ; printf '%s\\0' {x}",
+        "true it\\'s ; printf '%s\\0' {x}",
+        "true $'it\\'s' ; printf '%s\\0' {x}",
+        "true '\n' ; printf '%s\\0' '{x}'",
+        "true <<<text\nprintf '%s\\0' {x}",
+        "true $((1 << 2))\nprintf '%s\\0' {x}",
+        "true <<END\nit's {x}\nEND\nprintf '%s\\0' {x}",
+        "true <<'END'\nit's\nEND\nprintf '%s\\0' {x}",
+        "y={x}; printf '%s\\0' \"$y\"",
+        "f() {{ printf '%s\\0' \"$1\"; }}; f {x}",
+    ],
+)
+def test_quotes_elsewhere_in_a_line_of_bash_do_not_matter(tmp_path: Path, command: str) -> None:
+    task = task_of(command)
+    try:
+        check_task(task, ["x"])
+    except UserError:
+        return
+    for value in HOSTILE:
+        assert words_of(task, {"x": value}, tmp_path) == [value]
+
+
+@pytest.mark.parametrize(
+    "inner", ["printf '%s.' {x}", "printf '%s.' '{x}'", "printf '%s.' \"{x}\""]
+)
+def test_value_is_one_word_in_a_command_substitution(tmp_path: Path, inner: str) -> None:
+    for outer in (f'"$({inner})"', f'"a$({inner})"'):
+        task = task_of(f"printf '%s\\0' {outer}")
+        try:
+            check_task(task, ["x"])
+        except UserError:
+            continue
+        prefix = "a" if outer.startswith('"a') else ""
+        for value in HOSTILE:
+            assert words_of(task, {"x": value}, tmp_path) == [f"{prefix}{value}."]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +189,7 @@ def test_placeholder_in_quotes_is_refused_or_one_word(tmp_path: Path, quoted: st
 )
 def test_other_values_are_words_too(tmp_path: Path, value: Any, word: str) -> None:
     for command in (["printf", "%s\\0", "{x}"], "printf '%s\\0' {x}"):
-        assert words_of(argv_of(task_of(command), {"x": value}, tmp_path), tmp_path) == [word]
+        assert words_of(task_of(command), {"x": value}, tmp_path) == [word]
 
 
 def test_word_of_a_list_that_names_a_file_of_the_study_is_that_file(tmp_path: Path) -> None:
@@ -165,7 +213,7 @@ def test_word_of_a_list_that_names_a_file_of_the_study_is_that_file(tmp_path: Pa
 
 
 def test_string_is_bash_with_pipefail(tmp_path: Path) -> None:
-    assert words_of(argv_of(task_of("printf '%s\\0' {{a,b}}"), {}, tmp_path), tmp_path) == [
+    assert words_of(task_of("printf '%s\\0' {{a,b}}"), {}, tmp_path) == [
         "a",
         "b",
     ]
@@ -198,7 +246,7 @@ def item(path: str = "in.dat", **keys: Any) -> Input:
 
 @pytest.mark.parametrize("value", ["..", "../up", "a/../../b", "a/.."])
 def test_value_with_a_way_up_in_a_path_is_refused(value: str) -> None:
-    with pytest.raises(UserError, match=r"has '\.\.' in a value of its path"):
+    with pytest.raises(UserError, match=r"\bup\b.* by a value"):
         source_path(item("inits/{x}/a.dat"), {"x": value})
 
 

@@ -9,13 +9,13 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ._config import Study, Task
-from ._errors import UserError
+from ._errors import UserError, nearest
 from ._state import write_json
 from ._values import digest_of
 
@@ -158,7 +158,7 @@ def changes(
         before, after = old.get(label), new.get(label)
         kind, _, name = label.partition(" ")
         one_sided = before is None or after is None
-        if before == after or (kind == "derive" and one_sided):
+        if before == after or (kind == "derive" and (one_sided or same_code(before, after))):
             continue
         if kind == "code" and not one_sided and same_code(text_of(before), text_of(after)):
             continue
@@ -205,7 +205,9 @@ def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, 
             yield from ((found, "task.command") for found in imported(path))
 
 
-def command_files(command: str | tuple[str, ...] | None, renames: set[str]) -> list[str]:
+def command_files(
+    command: str | tuple[str, ...] | None, renames: Collection[str] = ()
+) -> list[str]:
     """The files of the study that a command names, relative to the study.
 
     Args:
@@ -259,20 +261,29 @@ def _check_function(path: str, function: str, key: str) -> None:
     except (SyntaxError, ValueError) as error:
         where = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise UserError(f"is no Python: {where}{error.args[0]}", key=key, value=path) from None
-    defined = set()
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            defined.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            defined.update((item.asname or item.name).split(".")[0] for item in node.names)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            defined.add(node.id)
+    defined = _defined(tree.body)
     if function not in defined:
-        from ._errors import nearest
-
         raise UserError(
             f"{path} defines no {function}", key=key, value=function, fix=nearest(function, defined)
         )
+
+
+def _defined(body: list[ast.stmt]) -> set[str]:
+    """The names a module's statements define, also under if, try and with."""
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names.add(node.name)
+            continue
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names.update((item.asname or item.name).split(".")[0] for item in node.names)
+        for part in ("body", "orelse", "finalbody"):
+            names |= _defined(getattr(node, part, []))
+        for handler in getattr(node, "handlers", []):
+            names |= _defined(handler.body)
+        stored = (child for child in ast.walk(node) if isinstance(child, ast.Name))
+        names.update(name.id for name in stored if isinstance(name.ctx, ast.Store))
+    return names
 
 
 def imported(path: str) -> list[str]:

@@ -55,7 +55,7 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     {'fit': {'rmse': 1.0}}
     """
     named = isinstance(returned, Mapping) and set(returned) == set(metrics)
-    if named and (len(metrics) != 1 or type(returned[metrics[0]]) not in _SCALARS):
+    if named and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
         return dict(returned)
     if len(metrics) == 1:
         return {metrics[0]: returned}
@@ -63,6 +63,13 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
         return {}
     given = sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
     raise MetricError(f"returned {given}; the metrics are {sorted(metrics)}")
+
+
+def _are_rows(value: Any) -> bool:
+    """Whether it is rows by itself, not one column of them."""
+    if isinstance(value, (list, tuple)):
+        return all(isinstance(row, Mapping) for row in value)
+    return isinstance(value, Mapping) or hasattr(value, "to_pydict") or hasattr(value, "columns")
 
 
 def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
@@ -122,6 +129,9 @@ def _from_frame(frame: Any) -> Columns:
     if hasattr(frame, "get_column"):  # polars
         return frame.to_dict(as_series=False)
     if any(name is not None for name in frame.index.names):
+        doubled = set(frame.index.names) & set(frame.columns)
+        if doubled:
+            raise MetricError(f"{sorted(doubled)[0]!r} is an index and a column")
         frame = frame.reset_index()
     if not frame.columns.is_unique:
         raise MetricError(f"doubled columns in {list(frame.columns)}")
@@ -131,7 +141,7 @@ def _from_frame(frame: Any) -> Columns:
 def _from_series(series: Any) -> list[Any]:
     """The values of a pandas column: NaN of floats stays NaN, whatever else is missing is null."""
     values = series.tolist()
-    if series.dtype.kind == "f":
+    if type(series.dtype).__module__.startswith("numpy") and series.dtype.kind == "f":
         return values
     pairs = zip(values, series.isna().tolist(), strict=True)
     return [None if missing else _plain(value) for value, missing in pairs]
@@ -142,7 +152,12 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, range):
+        return list(value)
+    for method in ("tolist", "to_list"):  # numpy and pandas, polars
+        if hasattr(value, method):
+            return getattr(value, method)()
+    return value
 
 
 def read_metric(
@@ -163,7 +178,7 @@ def read_metric(
             rows = load_function(str(study / metric.reader), study)(path)
         else:
             rows = _read_file(path)
-        return as_columns(rows, parameters)
+        return (0, {}) if isinstance(rows, dict) and not rows else as_columns(rows, parameters)
     except MetricError as error:
         raise MetricError(f"metric {metric.name}: {error}") from None
     except Exception as error:
@@ -182,7 +197,7 @@ def _read_file(path: Path) -> Any:
         case ".json":
             return json.loads(path.read_text(encoding="utf-8"))
         case ".jsonl":
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = path.read_text(encoding="utf-8").split("\n")
             return [json.loads(line) for line in lines if line.strip()]
         case ".parquet":
             from pyarrow import parquet

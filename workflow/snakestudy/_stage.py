@@ -7,11 +7,11 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from ._bash import bash_text
 from ._config import Input, Task
 from ._errors import UserError, nearest
 from ._values import as_text, nest
@@ -20,7 +20,7 @@ _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
 
 
-_QUOTED_HEREDOC = re.compile(r"<<-?\s*['\"\\]")
+_QUOTED_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*['\"\\]")
 
 
 def placeholders(template: str) -> set[str]:
@@ -54,49 +54,6 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
         return match[0][0] if match[1] is None else as_text(values[match[1]])
 
     return _PLACEHOLDER.sub(text, template)
-
-
-@cache
-def bash_text(template: str) -> tuple[str, dict[str, str]]:
-    """A line of bash with every {name} as a variable, and those variables' names.
-
-    Bash never looks into a variable's value for code, whatever quotes stand around it.
-
-    >>> print(*bash_text("echo {x} '{x}'"))
-    echo "${_STUDY_0}" ''"${_STUDY_0}"'' {'x': '_STUDY_0'}
-    """
-    variables: dict[str, str] = {}
-    text, quote, heredoc = "", "", ""
-    for line in template.splitlines(keepends=True):
-        if heredoc:
-            text += _filled_in(line, variables, lambda variable: variable)
-            heredoc = "" if line.strip() == heredoc else heredoc
-            continue
-        for piece in re.split(r"(\{[^{}]+\}|\\.|['\"])", _PLACEHOLDER.sub(_shielded, line)):
-            if piece in ("'", '"') and quote in ("", piece):
-                quote = "" if quote else piece
-            shut = {"": '"{}"', '"': "{}", "'": "'\"{}\"'"}[quote].format
-            text += _filled_in(piece.translate(_BRACES), variables, shut)
-        found = re.search(r"<<-?\s*(\w+)", line)
-        heredoc = found[1] if found and not quote else ""
-    return text, variables
-
-
-_BRACES = str.maketrans({"\ue000": "{{", "\ue001": "}}"})
-
-
-def _shielded(match: re.Match) -> str:
-    return {"{{": "\ue000", "}}": "\ue001"}.get(match[0], match[0])
-
-
-def _filled_in(text: str, variables: dict[str, str], shut: Callable[[str], str]) -> str:
-    def variable(match: re.Match) -> str:
-        if match[1] is None:
-            return match[0][0]
-        name = variables.setdefault(match[1], f"_STUDY_{len(variables)}")
-        return shut(f"${{{name}}}")
-
-    return _PLACEHOLDER.sub(variable, text)
 
 
 def source_path(item: Input, values: Mapping[str, Any]) -> str:
@@ -134,6 +91,8 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
     command = task.command or ()
     for word in [command] if isinstance(command, str) else command:
         _check_names("task.command", word, placeholders, known)
+    if isinstance(command, str):
+        _under("task.command", bash_text, command)
     if isinstance(command, str) and placeholders(command) and _QUOTED_HEREDOC.search(command):
         raise UserError(
             "a here-document with a quoted word takes no placeholders",
@@ -145,7 +104,7 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
     targets: set[str] = set()
     for number, item in enumerate(task.inputs):
         key = f"task.inputs.{number}"
-        target = item.rename or os.path.basename(item.path)
+        target = os.path.normpath(item.rename or os.path.basename(item.path))
         if target in targets:
             raise UserError(
                 "another input has the same name", key=key, value=target, fix="Rename one of them."
@@ -154,8 +113,8 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
         _check_names(f"{key}.path", item.path, placeholders, known)
         if item.rename:
             _check_names(f"{key}.rename", item.rename, placeholders, known)
-            if not placeholders(item.rename):
-                _under(key, target_name, item, item.path, {})
+        if not placeholders(item.path + (item.rename or "")):
+            _under(key, target_name, item, item.path, {})
         if item.render and "{" not in item.path:
             where = f"{key}.path ({item.path})"
             try:
@@ -268,7 +227,9 @@ def stage(
                 real = shared_copy(source, files.get(path) or _sha256(source), shared)
             # Relative where it can be, so that a study can be moved.
             moves_along = item.linkage == "shared" or not os.path.isabs(path)
-            target.symlink_to(os.path.relpath(real, target.parent) if moves_along else real)
+            start = os.path.realpath(target.parent)
+            there = os.path.join(os.path.realpath(real.parent), real.name)
+            target.symlink_to(os.path.relpath(there, start) if moves_along else real)
 
 
 def shared_copy(source: Path, sha: str, shared: Path) -> Path:
@@ -278,7 +239,7 @@ def shared_copy(source: Path, sha: str, shared: Path) -> Path:
         shared.mkdir(parents=True, exist_ok=True)
         temporary = shared / f".{sha[:12]}.{os.getpid()}"
         shutil.copyfile(source, temporary)
-        temporary.chmod(0o444)
+        temporary.chmod(0o555 if os.access(source, os.X_OK) else 0o444)
         copy = shared / _sha256(temporary)[:12] / source.name  # it may have changed meanwhile
         copy.parent.mkdir(exist_ok=True)
         os.replace(temporary, copy)

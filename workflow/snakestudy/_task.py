@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from . import _process
+from ._bash import bash_text
 from ._config import Task
 from ._metrics import MetricError, as_columns, by_metric, load_function, read_metric
-from ._stage import bash_text, fill, stage
+from ._stage import fill, stage
 from ._values import as_text, nest
 
 ERROR_LENGTH = 500

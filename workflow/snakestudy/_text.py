@@ -66,8 +66,10 @@ def numbers(texts: Sequence[str]) -> list[Any]:
 def _whitespace(lines: list[str]) -> tuple[list[str], list[list[str]]]:
     comments = [line.lstrip("# ").split() for line in lines if line.startswith("#")]
     rows = [line.split() for line in lines if line.strip() and not line.startswith("#")]
-    if rows and any(isinstance(number(word), str) for word in rows[0]):
-        return rows[0], rows[1:]
-    width = len(rows[0]) if rows else 0
+    if not rows:
+        return (comments[-1] if comments else []), []
+    width = len(rows[0])
     named = next((words for words in reversed(comments) if len(words) == width), None)
+    if named is None and any(isinstance(number(word), str) for word in rows[0]):
+        return rows[0], rows[1:]
     return named or [f"c{i}" for i in range(width)], rows

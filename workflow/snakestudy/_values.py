@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError(f"a mapping with a key that is no text: {value!r}")
-        return {key: plain(item) for key, item in value.items()}
+        return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # numpy scalars and arrays
@@ -81,7 +81,7 @@ def task_id(parameters: Mapping[str, Any]) -> str:
 def digest(content: str | bytes) -> str:
     """The first 16 hex digits of SHA-256."""
     if isinstance(content, str):
-        content = content.encode()
+        content = content.encode(errors="surrogatepass")
     return hashlib.sha256(content).hexdigest()[:16]
 
 
