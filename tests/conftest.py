@@ -108,7 +108,7 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Study:
-    """Four tasks in two chunks; scripts/model.py notes each run in ran.txt, and fails for a == 3."""
+    """Four tasks in two chunks; scripts/model.py notes its runs in ran.txt, fails at a == 3."""
     small = Study(tmp_path / "study")
     small.write("scripts/model.py", MODEL)
     small.configure(CONFIG)
