@@ -505,3 +505,9 @@ def test_adding_a_block_keeps_the_old_sets_first(blocks: list[dict], more: dict)
 def test_adding_a_derived_parameter_keeps_ids(values: list[int], seeds: int) -> None:
     block = {"grid": {"a": values}, "seeds": seeds}
     assert design(block, r="a / 2", s="r + seed").ids == design(block).ids
+
+
+def test_comparison_of_order_does_not_hold_beside_null() -> None:
+    rows = [{"policy": "none"}, {"policy": "closed", "day": 9}, {"policy": "closed", "day": 2}]
+    found = design({"rows": rows, "where": "policy == 'none' or day > 3"})
+    assert found.columns["day"].to_list() == [None, 9]

@@ -136,7 +136,7 @@ def settled(
     """The science with the digests of metrics as they were, if nothing of them changed."""
     metrics, readers = dict(science.metrics), dict(science.readers)
     for name, new in science.readers.items():
-        old = record["readers"].get(name) if record else None
+        old = record.get("readers", {}).get(name) if record else None
         if old and not changes(old, new, text_of):
             metrics[name], readers[name] = record["metrics"][name], old
     return replace(science, metrics=metrics, readers=readers)

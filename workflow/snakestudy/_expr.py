@@ -95,7 +95,7 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
             case ast.Compare():
                 sides = [value(side) for side in (node.left, *node.comparators)]
                 tests = [
-                    _COMPARE[type(op)](*pair)
+                    _compare(_COMPARE[type(op)], *pair)
                     for op, pair in zip(node.ops, pairwise(sides), strict=True)
                 ]
                 return reduce(numpy.logical_and, tests)
@@ -108,6 +108,21 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
             return value(tree)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+
+
+def _compare(operation: Callable, left: Any, right: Any) -> Any:
+    """A comparison; one of order does not hold where a side is null."""
+    import numpy
+
+    sides = [numpy.asarray(side) for side in (left, right)]
+    ordered = operation not in (operator.eq, operator.ne)
+    if not ordered or all(side.dtype != object for side in sides):
+        return operation(left, right)
+    left, right = numpy.broadcast_arrays(*sides)
+    there = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
+    result = numpy.zeros(there.shape, dtype=bool)
+    result[there] = operation(left[there], right[there]).astype(bool)
+    return result
 
 
 def _exact(operation: Callable, left: Any, right: Any) -> Any:
