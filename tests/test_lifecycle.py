@@ -125,7 +125,7 @@ def finished(template: Path, tmp_path: Path) -> Study:
 def test_dry_run_tells_chunks_and_reasons_and_writes_nothing_and_just_that_runs(study):
     before = tree(study)
     output = study.snakemake("-n", "--quiet", "host")
-    assert "small: plan 1\n  4 new tasks\n  to run: 4 tasks in 2 chunks\n" in output
+    assert "small: plan 1\n  4 new tasks\n  to run: 4 tasks in 2 chunks (00000, 00001)\n" in output
     assert chunks_run(output) == {"00000", "00001"}
     assert tree(study) == before
     assert {path.name for path in study.path.iterdir()} <= {"config", "scripts", ".snakemake"}

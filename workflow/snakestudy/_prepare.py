@@ -67,6 +67,8 @@ class Prepared:
         return list(self.record["metrics"])
 
 
+SHOWN = 8  # chunks named one by one
+
 _NOTHING = {"plan": 1, "chunks": {}, "metrics": {}}
 
 
@@ -126,7 +128,10 @@ def announce(prepared: Prepared) -> str:
     lines = [f"{name}: plan {prepared.plan}", *(f"  {reason}" for reason in record["why"])]
     if pending:
         tasks = sum(entry["pending"] for entry in pending.values())
-        lines.append(f"  to run: {tasks:,} tasks in {len(pending):,} chunks")
+        names = list(pending)
+        shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "...", names[-1]]
+        chunks = f"{len(pending):,} chunks ({', '.join(shown)})"
+        lines.append(f"  to run: {tasks:,} tasks in {chunks}")
     return "\n".join(lines)
 
 
