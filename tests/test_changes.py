@@ -237,7 +237,7 @@ def test_the_dry_run_tells_what_changed_and_writes_nothing(command):
 
     before = contents()
     output = command.snakemake("-n")
-    assert "plan 2\n  1 new tasks\n" in output
+    assert "plan 2\n  1 new task\n" in output
     assert (
         "input resources/input.txt changed; scripts/helper.py changed since plan 1: 2 tasks ("
         in output
@@ -290,8 +290,8 @@ def test_an_input_of_one_task_runs_that_task_again_on_rehash(study):
     table = study.table("fit").set_index("a")
     assert study.ran() == {table.loc[2, "task_id"]: 1}
     assert table["y"].to_dict() == {1: 1, 2: 30}
-    assert "1 tasks" in output
-    assert "to run: 1 tasks in 1 chunk" in output
+    assert "1 task" in output
+    assert "to run: 1 task in 1 chunk" in output
     assert "no task has to run" not in output
 
 
@@ -483,7 +483,7 @@ def test_on_change_stop_plans_nothing_not_even_growth(function):
     assert newest_plan(function) == "0001"
     function.edit("scripts/lib/helper.py", "return 11", "return 10")
     output = function.snakemake("-n")
-    assert "1 new tasks\n  to run: 1 tasks in 1 chunk" in output
+    assert "1 new task\n  to run: 1 task in 1 chunk" in output
 
 
 # -- edits while it runs ----------------------------------------------------------------------

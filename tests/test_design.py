@@ -233,13 +233,14 @@ def test_where_keeps_the_sets_for_which_it_holds(where: str, wanted: list[int]) 
     found = design({"zip": values, "where": where}, double="2 * a")
     assert found.columns["a"].to_list() == wanted
     removed = 3 - len(wanted)
-    assert found.notes == ((f"{removed} sets removed by design.where",) if removed else ())
+    noun = "set" if removed == 1 else "sets"
+    assert found.notes == ((f"{removed} {noun} removed by design.where",) if removed else ())
 
 
 def test_where_of_one_block_leaves_the_others() -> None:
     found = design({"grid": {"a": [1, 2]}, "where": "a > 1"}, {"grid": {"a": [1]}})
     assert found.columns["a"].to_list() == [2, 1]
-    assert found.notes == ("1 sets removed by design.0.where",)
+    assert found.notes == ("1 set removed by design.0.where",)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_growing_runs_the_new_tasks_only_and_leaves_old_files_untouched(finished
     finished.configure(design("[1, 2, 4]"))
     before = tree(finished)
     output = finished.snakemake("-n", "--quiet", "host")
-    assert "plan 2\n  2 new tasks\n  to run: 2 tasks in 1 chunks\n" in output
+    assert "plan 2\n  2 new tasks\n  to run: 2 tasks in 1 chunk (00002)\n" in output
     assert chunks_run(output) == {"00002"}
     assert tree(finished) == before
 
@@ -235,7 +235,7 @@ def test_a_failing_task_is_told_tried_again_given_up_and_tried_on_demand(study):
 
     for plan in (2, 3):
         output = study.snakemake(ok=False)
-        assert f"plan {plan}\n  1 failed tasks tried again\n  to run: 1 tasks in 1 chunk" in output
+        assert f"plan {plan}\n  1 failed task tried again\n  to run: 1 task in 1 chunk" in output
         assert study.ran() == {failing: 1}
     assert "1 of them are given up" in output
 
@@ -278,7 +278,7 @@ def test_given_up_tasks_are_tried_again_when_code_inputs_or_limits_change(study)
     for line in ("runtime: 20m", "retries: 1"):
         study.configure(config.replace("metrics", f"{line}\n          metrics"))
         output = dry_run()
-        assert "1 failed tasks tried again\n  to run: 1 tasks in 1 chunk" in output, line
+        assert "1 failed task tried again\n  to run: 1 task in 1 chunk" in output, line
     study.configure(config)
     study.write("resources/input.txt", "2\n")
     assert "input resources/input.txt changed since plan 1: 2 tasks" in dry_run()

@@ -11,7 +11,7 @@ import numpy
 
 from . import _expr
 from ._axes import Column, Part, axis, from_rows, from_table, plain_list, zipped
-from ._errors import UserError, nearest, shown
+from ._errors import UserError, counted, nearest, shown
 from ._layout import RESERVED_PARAMETERS
 from ._values import canonical, fragment, id_of
 
@@ -47,7 +47,7 @@ def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> De
             raise error if derived else error.under(key) from None
         parts.append(part)
         if removed:
-            notes.append(f"{removed} sets removed by {key}.where")
+            notes.append(f"{counted(removed, 'set')} removed by {key}.where")
     columns = _stack(parts)
     columns = dict(sorted(columns.items(), key=lambda item: item[0] in formulas))
     check_names(columns)
@@ -65,7 +65,7 @@ def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> De
     ids = task_ids({name: columns[name] for name in columns if name in known})
     unique = _first_of_each(ids)
     if len(unique) < len(ids):
-        notes.append(f"{len(ids) - len(unique)} doubled sets dropped")
+        notes.append(f"{counted(len(ids) - len(unique), 'doubled set')} dropped")
         columns = {name: column.take(unique) for name, column in columns.items()}
         ids = [ids[row] for row in unique.tolist()]
     return Design(columns, tuple(formulas), ids, tuple(notes))

@@ -11,7 +11,7 @@ from typing import Any
 
 from ._config import Study
 from ._digest import Science
-from ._errors import UserError
+from ._errors import UserError, counted
 from ._reasons import CPU_HOUR, change_in_words, reasons_of, run_again
 from ._situation import Past, Plan, Review, Situation
 from ._state import Rows, State
@@ -205,9 +205,9 @@ def _judged(now: Situation, reviews: Mapping[str, Review]) -> bool:
     if policy == "keep":
         return True
     what = "; ".join(change_in_words(now, reviews))
+    tasks = counted(sum(row.tasks for row in again), "finished task")
     raise UserError(
-        f"{what}. {sum(row.tasks for row in again)} finished tasks ({hours:.2g} CPU-hours) would "
-        "run again, so nothing was planned",
+        f"{what}. {tasks} ({hours:.2g} CPU-hours) would run again, so nothing was planned",
         file=now.study.file,
         key="on_change",
         value=policy,

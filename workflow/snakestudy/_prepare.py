@@ -14,7 +14,7 @@ from typing import Any
 from . import _plan
 from ._config import Study, load
 from ._digest import Fingerprints, Science, changes, science_of, settled
-from ._errors import UserError
+from ._errors import UserError, counted
 from ._layout import Layout
 from ._situation import Past, Plan, Situation
 from ._stage import check_task, placeholders, source_path, target_name
@@ -130,8 +130,8 @@ def announce(prepared: Prepared) -> str:
         tasks = sum(entry["pending"] for entry in pending.values())
         names = list(pending)
         shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "...", names[-1]]
-        chunks = f"{len(pending):,} chunks ({', '.join(shown)})"
-        lines.append(f"  to run: {tasks:,} tasks in {chunks}")
+        chunks = f"{counted(len(pending), 'chunk')} ({', '.join(shown)})"
+        lines.append(f"  to run: {counted(tasks, 'task')} in {chunks}")
     return "\n".join(lines)
 
 

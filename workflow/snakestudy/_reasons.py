@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ._errors import counted
 from ._situation import Review, Situation
 from ._state import Rows
 
@@ -38,7 +39,7 @@ def reasons_of(
         gone: tasks taken out of the design with their whole chunk.
     """
     found, back = list(reviews.values()), 0
-    reasons = [f"{len(rest)} new tasks"] if rest else []
+    reasons = [counted(len(rest), "new task")] if rest else []
     verb = "kept as they are" if now.study.config["on_change"] == "keep" else "run again"
     stale = [row for review in found for row in review.stale]
     if stale:
@@ -54,10 +55,10 @@ def reasons_of(
     unread = [row for review in found for row in review.unread if row not in again]
     if unread:
         count = sum(row.tasks for row in unread)
-        reasons.append(f"{words}: {count} tasks read again from their run directories")
+        reasons.append(f"{words}: {counted(count, 'task')} read again from their run directories")
     failed = sum(row.tasks for review in found for row in review.failed)
     if failed:
-        reasons.append(f"{failed} failed tasks tried again")
+        reasons.append(f"{counted(failed, 'failed task')} tried again")
     before = now.record["chunks"] if now.record else {}
     for chunk, review in reviews.items():
         was = review.past.manifest.active if chunk in before else [False] * len(review.active)
@@ -65,14 +66,15 @@ def reasons_of(
         gone += pairs.count((True, False))
         back += pairs.count((False, True))
     if gone:
-        reasons.append(f"{gone} tasks taken out of the design")
+        reasons.append(f"{counted(gone, 'task')} taken out of the design")
     if back:
-        reasons.append(f"{back} tasks back in the design")
+        reasons.append(f"{counted(back, 'task')} back in the design")
     unfinished = [review for review in found if not review.past.finished]
     if unfinished:
-        reasons.append(f"{len(unfinished)} chunks are not finished yet")
+        reasons.append(f"not finished yet: {counted(len(unfinished), 'chunk')}")
     if any(review.past.lost for review in found):
-        reasons.append(f"{sum(review.past.lost for review in found)} manifests published anew")
+        lost = sum(review.past.lost for review in found)
+        reasons.append(f"{counted(lost, 'manifest')} published anew")
     if now.stopped:
         reasons.append(f"plan {now.number} was stopped")
     return reasons
@@ -88,4 +90,4 @@ def run_again(found: Review, now: Situation) -> list[Rows]:
 
 def _cost(rows: list[Rows], now: Situation) -> str:
     hours = sum(row.seconds for row in rows) * now.study.task.threads / CPU_HOUR
-    return f"{sum(row.tasks for row in rows)} tasks ({hours:.2g} CPU-hours)"
+    return f"{counted(sum(row.tasks for row in rows), 'task')} ({hours:.2g} CPU-hours)"

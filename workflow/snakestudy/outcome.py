@@ -10,6 +10,7 @@ from typing import Any
 
 from pyarrow import parquet
 
+from ._errors import counted
 from ._layout import Layout
 from ._state import load_record, load_states, write_json
 from ._tables import read
@@ -67,7 +68,8 @@ def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str
     found["tables"] = tables(record, layout)
     total = found["success"] + found["failure"]
     state = f"{found['failure']} failed" if found["failure"] else "all succeeded"
-    lines = [f"{record['study']}: {total:,} tasks, {state} ({found['seconds']:.1f} s of task time)"]
+    took = f"{found['seconds']:.1f} s of task time"
+    lines = [f"{record['study']}: {counted(total, 'task')}, {state} ({took})"]
     for metric, table in found["tables"].items():
         columns = ", ".join(table["columns"])
         path = layout.results / metric
