@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ._errors import UserError, nearest
 
-FOR_PEOPLE = {"status": "what is done, what failed, what the next snakemake will do"}
+FOR_PEOPLE = {"status": "what is done, what failed, what is running"}
 FOR_RULES = ("plan", "run", "tasks", "outcome")
 
 

@@ -1,4 +1,4 @@
-"""`python -m snakestudy status`: what is done, what failed, what comes next."""
+"""`python -m snakestudy status`: what is done, what failed, what is running."""
 
 from __future__ import annotations
 

@@ -1,0 +1,180 @@
+"""The plan is a pure function: values in, manifests and reasons out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from snakestudy._config import Study, resolve
+from snakestudy._design import expand
+from snakestudy._digest import Science
+from snakestudy._errors import UserError
+from snakestudy._plan import is_current, make
+from snakestudy._situation import Past, Plan, Situation
+from snakestudy._state import Rows, State, limits_of, row_digest
+
+SCIENCE = Science({"command": "1"}, {"fit": ""}, {"fit": {}}, {}, ())
+
+
+def situation(
+    record: dict | None = None,
+    science: Science = SCIENCE,
+    changed: tuple[str, ...] = (),
+    slots: int = 2,
+    invocation: dict | None = None,
+    **config: Any,
+) -> Situation:
+    task = {"function": "m.py:f", "metrics": ["fit"]}
+    given = {"study": "s", "design": {"grid": {"a": 1}}, "task": task, **config}
+    study = Study("config.yaml", resolve("config.yaml", given), "text", invocation or {})
+    return Situation(
+        study,
+        science,
+        record,
+        lambda digest: () if digest == science.digest else changed,
+        slots,
+        lambda design, rows: [None] * len(rows),
+        lambda ids: 0,
+        False,
+        lambda chunk: {},
+    )
+
+
+def plan(now: Situation, values: list, past: dict[str, Past] | None = None) -> Plan:
+    design = expand([{"grid": {"a": values, "b": ["x", "y"]}}], {})
+    return make(now, design, str(values), past or {})
+
+
+def visited(made: Plan, status: str = "success", attempt: int = 1, seconds: float = 1.0) -> dict:
+    """Every chunk of a plan as one finished visit leaves it."""
+    past = {}
+    for chunk, manifest in made.manifests.items():
+        order = manifest.order
+        digest = row_digest(order["digest"], None, order["metrics"])
+        rows = (Rows(digest, status, attempt, len(manifest.ids), seconds),)
+        state = State(manifest.hash, limits_of(order["task"]), rows)
+        past[chunk] = Past(manifest, True, False, state)
+    return past
+
+
+def sizes(made: Plan) -> list[int]:
+    return [len(manifest.ids) for manifest in made.manifests.values()]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "values", "wanted"),
+    [
+        ({"tasks": 4}, 5, [3, 3, 4]),
+        ({"tasks": 100}, 5, [10]),
+        ({}, 8, [2] * 8),
+        ({}, 2, [1] * 4),
+        ({"max": 3}, 9, [6, 6, 6]),
+        ({"tasks": 1, "max": 2}, 4, [4, 4]),
+        ({"tasks": 3, "by": ["b"]}, 4, [2, 2, 2, 2]),
+    ],
+)
+def test_new_tasks_are_cut_into_chunks(chunks: dict, values: int, wanted: list[int]) -> None:
+    made = plan(situation(chunks=chunks), list(range(values)))
+    assert sizes(made) == wanted
+    seqs = [
+        seq for manifest in made.manifests.values() for seq in manifest.table["seq"].to_pylist()
+    ]
+    assert seqs == list(range(2 * values))
+
+
+def test_few_tasks_of_a_command_are_a_chunk_each_named_by_their_task_id() -> None:
+    made = plan(situation(task={"command": "true"}), [1, 2])
+    assert [[chunk] for chunk in made.manifests] == [m.ids for m in made.manifests.values()]
+
+
+def test_chunks_by_a_name_that_is_no_parameter_are_refused() -> None:
+    with pytest.raises(UserError, match=r"chunks.by = \"c\": is no parameter. Known: a, b."):
+        plan(situation(chunks={"by": ["c"]}), [1])
+
+
+def test_planning_again_after_all_is_done_changes_nothing() -> None:
+    first = plan(situation(), [1, 2])
+    again = plan(situation(first.record), [1, 2], visited(first))
+    assert not again.is_new
+    assert again.record is first.record
+
+
+def test_growth_writes_only_new_chunks() -> None:
+    first = plan(situation(), [1, 2])
+    second = plan(situation(first.record), [1, 2, 3], visited(first))
+    assert sizes(second) == [1, 1]
+    assert not second.manifests.keys() & first.manifests.keys()
+    assert second.record["why"] == ["2 new tasks"]
+    assert second.record["plan"] == 2
+
+
+def test_dropped_tasks_become_inactive_and_return_without_work() -> None:
+    first = plan(situation(chunks={"tasks": 4}), [1, 2])
+    past = visited(first)
+    second = plan(situation(first.record, chunks={"tasks": 4}), [1], past)
+    (shrunk,) = second.manifests.values()
+    assert shrunk.active == [True, True, False, False]
+    assert second.record["why"] == ["2 tasks taken out of the design"]
+    assert second.record["chunks"]["00000"]["pending"] == 0
+
+
+@pytest.mark.parametrize(
+    ("attempt", "invocation", "orders"), [(1, {}, 2), (3, {}, None), (3, {"retry": "all"}, 4)]
+)
+def test_failed_tasks_are_ordered_once_more_until_given_up(
+    attempt: int, invocation: dict, orders: int | None
+) -> None:
+    first = plan(situation(chunks={"tasks": 9}), [1])
+    past = visited(first, "failure", attempt)
+    now = situation(first.record, chunks={"tasks": 9}, invocation=invocation)
+    rows = dict.fromkeys(past["00000"].manifest.ids, past["00000"].state.rows[0])
+    second = plan(replace(now, rows=lambda chunk: rows), [1], past)
+    assert second.is_new == (orders is not None)
+    if orders:
+        assert second.manifests["00000"].table["_attempt"].to_pylist() == [orders] * 2
+        assert second.record["why"] == ["2 failed tasks tried again"]
+
+
+@pytest.mark.parametrize(
+    ("on_change", "seconds", "outcome"),
+    [
+        ("auto", 1.0, "run again"),
+        ("auto", 4000.0, UserError),
+        ("rerun", 4000.0, "run again"),
+        ("stop", 1.0, UserError),
+        ("keep", 4000.0, "kept as they are"),
+    ],
+)
+def test_changed_tasks_are_judged_by_what_is_at_stake(
+    on_change: str, seconds: float, outcome: Any
+) -> None:
+    first = plan(situation(), [1])
+    past = visited(first, seconds=seconds)
+    science = replace(SCIENCE, components={"command": "2"})
+    now = situation(first.record, science, ("the command changed",), on_change=on_change)
+    if outcome is UserError:
+        with pytest.raises(UserError, match=r"the command changed\. 2 finished tasks"):
+            plan(now, [1], past)
+        return
+    second = plan(now, [1], past)
+    assert outcome in second.record["why"][0]
+    pending = sum(entry["pending"] for entry in second.record["chunks"].values())
+    assert pending == (0 if on_change == "keep" else 2)
+    kept = {digest for m in second.manifests.values() for digest in m.order["kept"]}
+    assert kept == ({SCIENCE.digest} if on_change == "keep" else set())
+
+
+def test_current_plan_is_known_from_states_alone() -> None:
+    first = plan(situation(), [1])
+    states = {chunk: past.state for chunk, past in visited(first).items()}
+    chunks = set(states)
+    now = situation(first.record)
+    assert is_current(now, "[1]", states, chunks, chunks)
+    assert not is_current(now, "[1, 2]", states, chunks, chunks)  # the design changed
+    assert not is_current(now, "[1]", states, chunks - {min(chunks)}, chunks)  # a manifest is lost
+    assert not is_current(replace(now, stopped=True), "[1]", states, chunks, chunks)
+    missing = {**states, min(chunks): None}
+    assert is_current(now, "[1]", missing, chunks, chunks - {min(chunks)})  # only unfinished
+    assert not is_current(now, "[1]", missing, chunks, chunks)  # outputs nobody vouches for
