@@ -102,8 +102,7 @@ def prepare(
     fingerprints = Fingerprints.load(layout.fingerprints)
     try:
         science = science_of(study, fingerprints)
-        tables = [fingerprints.sha256(p) for p in _tables(study) if os.path.isfile(p)]
-        plan = _decide(study, science, record, layout, slots, tables, fingerprints)
+        plan = _decide(study, science, record, layout, slots, fingerprints)
     except UserError as error:
         raise error.at(file=configfile) from None
     if not dry_run:
@@ -141,9 +140,9 @@ def _decide(
     record: dict[str, Any] | None,
     layout: Layout,
     slots: Slots,
-    tables: list[str],
     fingerprints: Fingerprints,
 ) -> Plan:
+    tables = [fingerprints.sha256(path) for path in _tables(study) if os.path.isfile(path)]
     design_digest = digest_of([study.config["design"], study.config["derive"], tables])
     text_of = _texts(science, layout)
     science = settled(science, record, text_of)
@@ -167,7 +166,7 @@ def _decide(
 
     design = expand(study.config["design"], study.config["derive"])
     check_task(study.task, design.columns)
-    past = _load_past(record, layout, list(science.metrics))
+    past = _load_past(record, layout)
     return _plan.make(now, design, design_digest, past)
 
 
@@ -206,9 +205,7 @@ def _changed(
     return changed
 
 
-def _load_past(
-    record: dict[str, Any] | None, layout: Layout, metrics: list[str]
-) -> dict[str, Past]:
+def _load_past(record: dict[str, Any] | None, layout: Layout) -> dict[str, Past]:
     """Every chunk that is there, started or only published."""
     from ._manifest import Manifest
 

@@ -93,12 +93,12 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
         _check_names("task.command", word, placeholders, known)
     if isinstance(command, str):
         _under("task.command", bash_text, command)
-    if isinstance(command, str) and placeholders(command) and _QUOTED_HEREDOC.search(command):
-        raise UserError(
-            "a here-document with a quoted word takes no placeholders",
-            key="task.command",
-            fix="Leave the quotes out.",
-        )
+        if placeholders(command) and _QUOTED_HEREDOC.search(command):
+            raise UserError(
+                "a here-document with a quoted word takes no placeholders",
+                key="task.command",
+                fix="Leave the quotes out.",
+            )
     for name, value in task.env:
         _check_names(f"task.env.{name}", value, placeholders, known)
     targets: set[str] = set()

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from . import _process
 from ._bash import bash_text
 from ._config import Task
+from ._layout import Layout
 from ._metrics import MetricError, as_columns, by_metric, load_function, read_metric
 from ._stage import fill, stage
 from ._values import as_text, nest
@@ -97,18 +98,15 @@ class Runner:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """What every task finds in its environment."""
-        package = str(Path(__file__).parents[1])
-        path = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+        """What every task finds in its environment, beside what its worker was started with."""
         return {
             **os.environ,
-            "PYTHONPATH": os.pathsep.join([package, *(p for p in path if p != package)]),
             "STUDY_DIR": str(self.study),
             "STUDY_THREADS": str(self.task.threads),
         }
 
     def directory(self, task_id: str) -> Path:
-        return self.runs / task_id[:2] / task_id
+        return Layout(runs=self.runs).run_directory(task_id)
 
     def reread(self, item: Item) -> Result | None:
         """The task's metrics from its kept run directory, if that is what made its row."""
