@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from snakestudy._config import INVOCATION_KEYS, Task, load, resolve, seconds
-from snakestudy._design import expand
+from snakestudy._design import Maker, expand
 from snakestudy._errors import UserError, nearest, shown
 from snakestudy._yaml import read_yaml
 
@@ -126,6 +126,8 @@ def test_defaults_are_written_out() -> None:
     found = resolved()
     assert {key: value for key, value in found.items() if key not in BASE} == {
         "derive": {},
+        "defaults": {},
+        "design_limit": 2_000_000,
         "chunks": {"tasks": "auto", "max": None, "workers": 1, "by": []},
         "resources": {},
         "on_failure": "continue",
@@ -234,7 +236,7 @@ FUNCTION = "function: scripts/m.py:f"
 BAD = [
     # keys
     ("on_falure: stop", "on_falure", ["unknown key", "Did you mean on_failure?"]),
-    ("x: 1", "x = 1", ["unknown key", "Known: chunks, derive, design"]),
+    ("x: 1", "x = 1", ["unknown key", "Known: chunks, defaults, derive, design"]),
     ("task: {comand: [ls]}", "task.comand", ["unknown key", "Did you mean command?"]),
     ("chunks: {worker: 1}", "chunks.worker", ["unknown key", "Did you mean workers?"]),
     ("design: {gird: {a: 1}}", "design.gird", ["unknown key", "Did you mean grid?"]),
@@ -382,8 +384,8 @@ def test_missing_key_is_named_and_described(key: str) -> None:
 
 def test_whole_floats_are_as_good_as_ints() -> None:
     found = resolved("design: {seeds: 1e1}\nchunks: {workers: 2.0}\ngive_up: 1e1")
-    assert expand(found["design"], {}).size == 10
-    assert expand(resolved("design: {seeds: [1.0, 2]}")["design"], {}).size == 2
+    assert expand(found["design"], Maker()).size == 10
+    assert expand(resolved("design: {seeds: [1.0, 2]}")["design"], Maker()).size == 2
     counts = [found["chunks"]["workers"], found["give_up"], task(threads=2.0)["threads"]]
     assert [str(count) for count in counts] == ["2", "10", "2"]
 
@@ -485,4 +487,4 @@ def test_key_is_explained_in_the_readme(key: str) -> None:
 def test_default_configuration_of_the_template_resolves() -> None:
     text = (ROOT / FILE).read_text(encoding="utf-8")
     found = resolve(FILE, read_yaml(FILE, text))
-    assert expand(found["design"], found["derive"]).size > 0
+    assert expand(found["design"], Maker(found["derive"])).size > 0

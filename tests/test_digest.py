@@ -513,12 +513,12 @@ def test_young_file_is_not_kept() -> None:
     found.sha256("resources/in.dat")
     found.sha256("scripts/model.py")
     found.save(Path("fingerprints.json"))
-    assert list(json.loads(Path("fingerprints.json").read_text())) == ["scripts/model.py"]
+    assert list(json.loads(Path("fingerprints.json").read_text())["files"]) == ["scripts/model.py"]
     past = time.time() - 10
     os.utime("resources/in.dat", (past, past))
     found.sha256("resources/in.dat")
     found.save(Path("fingerprints.json"))
-    assert "resources/in.dat" in json.loads(Path("fingerprints.json").read_text())
+    assert "resources/in.dat" in json.loads(Path("fingerprints.json").read_text())["files"]
 
 
 def test_cache_holds_what_was_asked_for_and_is_written_only_if_it_differs() -> None:
@@ -538,7 +538,7 @@ def test_cache_holds_what_was_asked_for_and_is_written_only_if_it_differs() -> N
     fewer = Fingerprints.load(cache)
     fewer.sha256("scripts/model.py")
     fewer.save(cache)
-    assert list(json.loads(cache.read_text())) == ["scripts/model.py"]
+    assert list(json.loads(cache.read_text())["files"]) == ["scripts/model.py"]
 
 
 @pytest.mark.parametrize("text", [None, "", "{", '{"resources/in.dat": "x"}'])

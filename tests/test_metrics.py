@@ -15,7 +15,8 @@ import pytest
 from pyarrow import feather, parquet
 
 from snakestudy._config import Metric
-from snakestudy._metrics import MetricError, RowBuffer, as_columns, by_metric, read_metric
+from snakestudy._metrics import RowBuffer, by_metric, read_metric
+from snakestudy._rows import RowError, as_columns
 
 Columns = dict[str, list[Any]]
 
@@ -140,7 +141,7 @@ def test_pyarrow_table_becomes_columns(kind: Any) -> None:
         ({"": 2}, "the column name '' is no text"),
         ([{None: 2}], "the column name None is no text"),
         (pd.DataFrame([[1]]), "the column name 0 is no text"),
-        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "doubled columns"),
+        (pd.DataFrame([[1, 2]], columns=["x", "x"]), "column 'x' is doubled"),
         (pd.DataFrame({"x": [1]}, index=pd.Index([1], name="x")), "x"),
         ({"x": 1, "beta": 2}, "the column 'beta' has the name of a parameter; rename"),
         ([{"beta": 2}], "the column 'beta' has the name of a parameter"),
@@ -149,7 +150,7 @@ def test_pyarrow_table_becomes_columns(kind: Any) -> None:
     ],
 )
 def test_misuse_is_a_metric_error(rows: Any, words: str) -> None:
-    with pytest.raises(MetricError, match=words):
+    with pytest.raises(RowError, match=words):
         as_columns(rows, {"beta", "task_id"})
 
 
@@ -191,7 +192,7 @@ def test_column_may_have_the_name_of_the_only_metric(value: Any) -> None:
     ],
 )
 def test_return_that_fits_no_metric_is_refused(returned: Any, metrics: list, words: str) -> None:
-    with pytest.raises(MetricError, match=words):
+    with pytest.raises(RowError, match=words):
         by_metric(returned, metrics)
 
 
@@ -288,7 +289,7 @@ def test_binary_files_are_read(read: Read, tmp_path: Path) -> None:
 def test_pickled_arrays_are_not_loaded(read: Read, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     np.savez(tmp_path / "run/m.npz", x=np.array([object()]))
-    with pytest.raises(MetricError, match=r"metric m: m\.npz cannot be read"):
+    with pytest.raises(RowError, match=r"metric m: m\.npz cannot be read"):
         read("m.npz")
 
 
@@ -359,13 +360,13 @@ def test_log_that_is_no_utf8_is_searched(read: Read, tmp_path: Path) -> None:
 def test_bad_file_is_a_metric_error_that_names_the_metric(
     read: Read, name: str, text: str | None, how: dict, words: str
 ) -> None:
-    with pytest.raises(MetricError, match=rf"^metric m: .*{words}"):
+    with pytest.raises(RowError, match=rf"^metric m: .*{words}"):
         read(name, text, **how)
 
 
 def test_directory_is_no_metric_file(read: Read, tmp_path: Path) -> None:
     (tmp_path / "run/m.csv").mkdir(parents=True)
-    with pytest.raises(MetricError, match="wrote no file"):
+    with pytest.raises(RowError, match="wrote no file"):
         read("m.csv")
 
 
@@ -395,7 +396,7 @@ def test_reader_is_called_with_the_path(
         ("taken", "metric m: the column 'beta' has the name of a parameter"),
         ("gone", "metric m: .*gone"),
     ]:
-        with pytest.raises(MetricError, match=words):
+        with pytest.raises(RowError, match=words):
             read("a.out", reader=f"scripts/readers.py:{name}")
 
 

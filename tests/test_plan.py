@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from snakestudy._config import Study, resolve
-from snakestudy._design import expand
+from snakestudy._design import Maker, expand
 from snakestudy._digest import Science
 from snakestudy._errors import UserError
 from snakestudy._plan import is_current, make
@@ -43,8 +43,8 @@ def situation(
 
 
 def plan(now: Situation, values: list, past: dict[str, Past] | None = None) -> Plan:
-    design = expand([{"grid": {"a": values, "b": ["x", "y"]}}], {})
-    return make(now, design, str(values), past or {})
+    design = expand([{"grid": {"a": values, "b": ["x", "y"]}}], Maker())
+    return make(now, design, past or {})
 
 
 def visited(made: Plan, status: str = "success", attempt: int = 1, seconds: float = 1.0) -> dict:
@@ -115,7 +115,7 @@ def test_dropped_tasks_become_inactive_and_return_without_work() -> None:
     past = visited(first)
     second = plan(situation(first.record, chunks={"tasks": 4}), [1], past)
     (shrunk,) = second.manifests.values()
-    assert shrunk.active == [True, True, False, False]
+    assert shrunk.active.tolist() == [True, True, False, False]
     assert second.record["why"] == ["2 tasks taken out of the design"]
     assert second.record["chunks"]["00000"]["pending"] == 0
 
@@ -170,11 +170,12 @@ def test_current_plan_is_known_from_states_alone() -> None:
     first = plan(situation(), [1])
     states = {chunk: past.state for chunk, past in visited(first).items()}
     chunks = set(states)
-    now = situation(first.record)
-    assert is_current(now, "[1]", states, chunks, chunks)
-    assert not is_current(now, "[1, 2]", states, chunks, chunks)  # the design changed
-    assert not is_current(now, "[1]", states, chunks - {min(chunks)}, chunks)  # a manifest is lost
-    assert not is_current(replace(now, stopped=True), "[1]", states, chunks, chunks)
+    now, digest = situation(first.record), first.record["design_digest"]
+    assert is_current(now, digest, states, chunks, chunks)
+    assert not is_current(now, "another", states, chunks, chunks)  # the design changed
+    assert not is_current(now, None, states, chunks, chunks)  # it is not known
+    assert not is_current(now, digest, states, chunks - {min(chunks)}, chunks)  # a manifest is lost
+    assert not is_current(replace(now, stopped=True), digest, states, chunks, chunks)
     missing = {**states, min(chunks): None}
-    assert is_current(now, "[1]", missing, chunks, chunks - {min(chunks)})  # only unfinished
-    assert not is_current(now, "[1]", missing, chunks, chunks)  # outputs nobody vouches for
+    assert is_current(now, digest, missing, chunks, chunks - {min(chunks)})  # only unfinished
+    assert not is_current(now, digest, missing, chunks, chunks)  # outputs nobody vouches for

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakestudy._axes import Column
+from snakestudy._columns import Column
 from snakestudy._manifest import Manifest, encoded
 from snakestudy._values import (
     as_text,

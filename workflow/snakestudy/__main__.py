@@ -8,7 +8,10 @@ from collections.abc import Sequence
 
 from ._errors import UserError, nearest
 
-FOR_PEOPLE = {"status": "what is done, what failed, what is running"}
+FOR_PEOPLE = {
+    "design": "the parameter sets a configuration declares, what is new, chunks",
+    "status": "what is done, what failed, what is running",
+}
 FOR_RULES = ("plan", "run", "tasks", "outcome")
 
 

@@ -1,61 +1,21 @@
-"""Where parameter values come from: axes and ranges, rows, tables."""
+"""Parameter values written in the configuration: axes and ranges, zipped groups, stars."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from decimal import Decimal
 from fractions import Fraction
 from math import ceil, isfinite
-from pathlib import Path
 from typing import Any
 
-import numpy
-
+from ._columns import LIMIT, Column, Part, check_size, from_columns, from_rows, plain_list
 from ._errors import UserError, nearest
-from ._text import read_text_table
-from ._values import plain
+from ._values import canonical
 
 RANGES = ("linspace", "logspace", "geomspace", "range")
 
 
-@dataclass(frozen=True)
-class Column:
-    """One parameter over all sets: `values[codes[i]]` is that of set i, null where that is -1."""
-
-    values: tuple[Any, ...]
-    codes: numpy.ndarray
-
-    @classmethod
-    def of(cls, values: Iterable[Any]) -> Column:
-        """A set for each value."""
-        values = tuple(values)
-        codes = numpy.arange(len(values), dtype=numpy.int32)
-        codes[[row for row, value in enumerate(values) if value is None]] = -1
-        return cls(values, codes)
-
-    def take(self, rows: numpy.ndarray) -> Column:
-        return Column(self.values, self.codes[rows])
-
-    def to_list(self) -> list[Any]:
-        values = (*self.values, None)  # code -1 is the last
-        return [values[code] for code in self.codes.tolist()]
-
-    def array(self) -> numpy.ndarray:
-        """The values as numpy sees them: numbers as numbers, anything else as objects."""
-        kinds = {type(value) for value in self.values if value is not None}
-        plain_kinds = kinds <= {int, float} or kinds in ({bool}, {str})
-        if plain_kinds and kinds and not (self.codes < 0).any():
-            nothing = next(iter(kinds))()  # no code points to a null
-            return numpy.array([nothing if v is None else v for v in self.values])[self.codes]
-        array = numpy.empty(len(self.values) + 1, dtype=object)
-        array[:-1] = self.values
-        return array[self.codes]  # code -1 is the last, which is None
-
-
-Part = dict[str, Column]  # some of a design's columns
-
-
-def axis(value: Any) -> list[Any]:
+def axis(value: Any, limit: int = LIMIT) -> list[Any]:
     """The values of one axis: a list, a range (linspace, ...) or a single value.
 
     >>> axis({"range": [0, 1, 0.25]}), axis({"geomspace": [1, 100, 3]}), axis(7)
@@ -64,7 +24,7 @@ def axis(value: Any) -> list[Any]:
     if isinstance(value, Mapping) and len(value) == 1:
         (kind, arguments), *_ = value.items()
         if kind in RANGES:
-            return _range(kind, arguments)
+            return _range(kind, arguments, limit)
         if nearest(kind, RANGES).startswith("Did"):
             raise UserError("is no range", value=kind, fix=nearest(kind, RANGES))
     values = value if isinstance(value, list) else [value]
@@ -73,74 +33,111 @@ def axis(value: Any) -> list[Any]:
     return plain_list(values)
 
 
-def _range(kind: str, arguments: Any) -> list[Any]:
+def _range(kind: str, arguments: Any, limit: int) -> list[Any]:
     form = "[start, stop, step]" if kind == "range" else "[start, stop, number]"
     numeric = isinstance(arguments, list) and all(type(item) in (int, float) for item in arguments)
     if not numeric or (len(arguments) != 3 and not (kind == "range" and len(arguments) == 2)):
         raise UserError(f"{kind} takes {form}", value=arguments)
     start, stop, count = [*arguments, 1][:3]
+    if not all(map(isfinite, arguments)):
+        raise UserError(f"{kind} takes finite numbers", value=arguments)
     if kind == "range":
-        values = _arange(start, stop, count)
+        values = _arange(start, stop, count, limit)
     elif type(count) is not int or count < 1:
         raise UserError(f"{kind} takes a whole number of values, at least 1", value=arguments)
     elif kind == "geomspace" and start * stop <= 0:
         raise UserError("geomspace takes ends of one sign, none of them 0", value=arguments)
     else:
-        values = getattr(numpy, kind)(start, stop, count).tolist()
+        check_size(count, limit)
+        values = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind](
+            start, stop, count
+        )
     if not values:
         raise UserError(f"{kind} is empty", value=arguments, fix=f"It takes {form}.")
     return plain_list(values)
 
 
-def _arange(start: float, stop: float, step: float) -> list[Any]:
-    """From start in steps, ending before stop; decimal steps give the decimals one expects."""
-    if step == 0 or not all(map(isfinite, (start, stop, step))):
-        raise UserError(
-            f"range takes finite numbers and a step that is not 0, no {[start, stop, step]}"
-        )
+# A value is the identity of a task. These round the exact one, so that no version or machine
+# moves its last digit, and decimal steps give the decimals one expects.
+
+
+def _arange(start: float, stop: float, step: float, limit: int) -> list[Any]:
+    """From start in steps, ending before stop."""
+    if step == 0:
+        raise UserError(f"range takes a step that is not 0, no {[start, stop, step]}")
     exact = [Fraction(repr(number)) for number in (start, stop, step)]
     count = max(0, ceil((exact[1] - exact[0]) / exact[2]))
-    values = [exact[0] + exact[2] * i for i in range(count)]
+    check_size(count, limit)
+    values = _steps(exact[0], exact[2], count)
     whole = all(type(number) is int for number in (start, step))
-    return [int(value) if whole else float(value) for value in values]
+    return [int(value) for value in values] if whole else values
 
 
-def plain_list(values: Iterable[Any]) -> list[Any]:
-    try:
-        return [plain(value) for value in values]
-    except ValueError as error:
-        raise UserError(str(error)) from None
+def _linspace(start: float, stop: float, count: int) -> list[float]:
+    first, last = Fraction(repr(start)), Fraction(repr(stop))
+    return _steps(first, (last - first) / max(count - 1, 1), count)
 
 
-def zipped(group: Mapping[str, Any]) -> Part:
-    axes = {name: axis(value) for name, value in group.items()}
+def _steps(first: Fraction, step: Fraction, count: int) -> list[float]:
+    """first, first + step, ...; each the float nearest to it."""
+    below = first.denominator * step.denominator
+    start, stride = first.numerator * step.denominator, step.numerator * first.denominator
+    return [(start + stride * i) / below for i in range(count)]
+
+
+def _logspace(start: float, stop: float, count: int) -> list[float]:
+    return _powers(Decimal(repr(start)), Decimal(repr(stop)), count)
+
+
+def _geomspace(start: float, stop: float, count: int) -> list[float]:
+    ends = Decimal(repr(start)), Decimal(repr(stop))
+    sign = -1.0 if start < 0 else 1.0
+    return [sign * value for value in _powers(*(abs(e).log10() for e in ends), count)]
+
+
+def _powers(start: Decimal, stop: Decimal, count: int) -> list[float]:
+    """Powers of 10, with the 28 digits of `decimal`."""
+    step = (stop - start) / max(count - 1, 1)
+    return [float(Decimal(10) ** (start + step * i)) for i in range(count)]
+
+
+def zipped(group: Mapping[str, Any], limit: int = LIMIT) -> Part:
+    """The axes of a group, varied together."""
+    axes = _axes(group, limit)
     lengths = {name: len(values) for name, values in axes.items()}
     if len(set(lengths.values())) > 1:
         raise UserError("has lists of unequal length", value=lengths, fix="Make them equally long.")
-    return {name: Column.of(values) for name, values in axes.items()}
+    return from_columns(axes)
 
 
-def from_rows(rows: Sequence[Mapping[str, Any]]) -> Part:
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: Column.of(plain_list(row.get(name) for row in rows)) for name in names}
+def star(base: Mapping[str, Any], vary: Mapping[str, Any], limit: int) -> tuple[Part, Column]:
+    """The base, then one parameter at a time; and for each set the name of what varies.
+
+    The base occurs once: a value that is the base's own gives no further set.
+    """
+    for name in vary:
+        if name not in base:
+            raise UserError("is not in base", key=f"vary.{name}", fix="Write its base value there.")
+    axes = _axes(vary, limit, "vary.")
+    check_size(1 + sum(map(len, axes.values())), limit)
+    base = dict(zip(base, plain_list(base.values()), strict=True))
+    rows, labels = [base], ["base"]
+    for name, values in axes.items():
+        others = [value for value in values if not _same(value, base[name])]
+        rows += [{**base, name: value} for value in others]
+        labels += [name] * len(others)
+    return from_rows(rows), Column.of(labels)
 
 
-def from_table(path: str) -> Part:
-    if path.startswith("-") or not Path(path).is_file():
-        raise UserError("is no file", value=path, fix="Write a path relative to the study.")
-    separators = {".csv": ",", ".tsv": "\t"}
-    suffix = Path(path).suffix.lower()
-    try:
-        if suffix == ".parquet":
-            from pyarrow import parquet
+def _same(one: Any, other: Any) -> bool:
+    return canonical(one) == canonical(other)
 
-            columns = parquet.read_table(path).to_pydict()
-        elif suffix in separators:
-            columns = read_text_table(Path(path), separators[suffix])
-        else:
-            raise UserError("is of no known kind", value=path, fix="Use csv, tsv or parquet.")
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot be read: {error}", value=path) from None
-    if not columns or not len(next(iter(columns.values()))):
-        raise UserError("has no row", value=path)
-    return {name: Column.of(plain_list(values)) for name, values in columns.items()}
+
+def _axes(values: Mapping[str, Any], limit: int, place: str = "") -> dict[str, list[Any]]:
+    axes = {}
+    for name, value in values.items():
+        try:
+            axes[name] = axis(value, limit)
+        except UserError as error:
+            raise error.under(f"{place}{name}") from None
+    return axes

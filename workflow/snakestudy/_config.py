@@ -16,11 +16,11 @@ import yaml
 
 from ._errors import UserError, nearest
 from ._layout import RESERVED_METRICS
-from ._values import digest
+from ._values import digest, plain
 from ._yaml import read_yaml
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
-INVOCATION_KEYS = ("retry", "rehash")  # for --config only
+INVOCATION_KEYS = ("retry", "rehash", "pilot")  # for --config only
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -121,6 +121,11 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
         raise UserError(
             "is not known", key="--config retry", value=overrides["retry"], fix="Write all."
         )
+    pilot = invocation.get("pilot", 1)
+    if type(pilot) is not int or pilot < 1:
+        raise UserError(
+            "is no number of tasks", key="--config pilot", value=pilot, fix="Write pilot=10."
+        )
     values = {key: value for key, value in overrides.items() if key not in invocation}
     key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))
     if previous and previous["config_digest"] == key:
@@ -137,7 +142,9 @@ def resolve(file: str, config: dict[str, Any]) -> dict[str, Any]:
         resolved = _with_defaults(config, _schema())
         task = _with_defaults(config["task"], _schema()["$defs"]["task"])
         design = config["design"]
-        resolved["design"] = design if isinstance(design, list) else [design]
+        blocks = design if isinstance(design, list) else [design]
+        resolved["design"] = [_resolve_block(block) for block in blocks]
+        _check_defaults(resolved["defaults"])
         resolved["task"] = _resolve_task(task)
         _unique(resolved["chunks"]["by"], "chunks.by")
         return resolved
@@ -232,6 +239,31 @@ def _in_words(rule: str, wanted: Any, error: Any) -> tuple[str, str | None]:
     if rule == "anyOf":
         return "is not of a known form", described
     return error.message, described
+
+
+def keyed(blocks: list[Any]) -> list[tuple[str, Any]]:
+    """The blocks of a design with the key of each."""
+    if len(blocks) == 1:
+        return [("design", blocks[0])]
+    return [(f"design.{number}", block) for number, block in enumerate(blocks)]
+
+
+def _resolve_block(block: dict[str, Any]) -> dict[str, Any]:
+    if "sample" not in block:
+        return block
+    return {**block, "sample": {"method": "random", "seed": 0, **block["sample"]}}
+
+
+def _check_defaults(defaults: Mapping[str, Any]) -> None:
+    for name, value in defaults.items():
+        if value is None:
+            raise UserError(
+                "null is the default anyway", key=f"defaults.{name}", fix="Take it out."
+            )
+        try:
+            plain(value)
+        except ValueError as error:
+            raise UserError(str(error), key=f"defaults.{name}") from None
 
 
 def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:

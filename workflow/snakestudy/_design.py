@@ -2,59 +2,270 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy
 
 from . import _expr
-from ._axes import Column, Part, axis, from_rows, from_table, plain_list, zipped
-from ._errors import UserError, counted, nearest, shown
+from ._axes import axis, star, zipped
+from ._columns import (
+    LIMIT,
+    Column,
+    Part,
+    check_size,
+    from_rows,
+    plain_list,
+    product,
+    size,
+    stack,
+)
+from ._config import keyed
+from ._derive import at, derived_columns, held_by, parsed
+from ._errors import UserError, counted, nearest
+from ._ids import Memo, as_texts, first_of_each, task_numbers
 from ._layout import RESERVED_PARAMETERS
-from ._values import canonical, fragment, id_of
+from ._sample import sample
+from ._sources import from_python, from_table
+from ._values import canonical
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block as it was expanded.
+
+    Attributes:
+        key: its place in the configuration.
+        part: its sets, with what is derived.
+        factors: what was multiplied, key -> number of sets.
+        removed: how many sets `where` removed.
+        labels: columns that name a set and are no part of its identity.
+    """
+
+    key: str
+    part: Part
+    factors: tuple[tuple[str, int], ...]
+    removed: int
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Design:
-    """Parameter sets as columns, parameters first, then the derived; ids unique, in order."""
+    """Parameter sets as columns, parameters first, then the derived; ids unique, in order.
+
+    Attributes:
+        derived: columns that are no part of a task's identity -> what they come from.
+        numbers: the task_ids as 64-bit numbers (see `_ids`); `ordered`: the same, sorted.
+        notes: what was dropped or not found, for people.
+    """
 
     columns: dict[str, Column]
-    derived: tuple[str, ...]
-    ids: list[str]
-    notes: tuple[str, ...] = ()  # what was dropped, for people
+    derived: dict[str, str]
+    numbers: numpy.ndarray
+    ordered: numpy.ndarray
+    notes: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    doubled: int = 0
 
     @property
     def size(self) -> int:
-        return len(self.ids)
+        return len(self.numbers)
+
+    @cached_property
+    def ids(self) -> list[str]:
+        return self.ids_of(numpy.arange(self.size))
+
+    def ids_of(self, rows: numpy.ndarray) -> list[str]:
+        return as_texts(self.numbers[rows]).to_pylist()
+
+    def rows_of(self, numbers: numpy.ndarray) -> numpy.ndarray:
+        """The row of each task_id, -1 where it is none of the design's."""
+        if not self.size:
+            return numpy.full(len(numbers), -1)
+        at = numpy.searchsorted(self._sorted[1], numbers).clip(max=self.size - 1)
+        return numpy.where(self._sorted[1][at] == numbers, self._sorted[0][at], -1)
+
+    @cached_property
+    def _sorted(self) -> tuple[numpy.ndarray, numpy.ndarray]:
+        order = numpy.argsort(self.numbers)
+        return order, self.numbers[order]
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that a plan takes from the design."""
+        sha = hashlib.sha256(json.dumps([list(self.columns), self.derived]).encode())
+        sha.update(self.ordered)
+        return sha.hexdigest()[:16]
 
 
-def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> Design:
+@dataclass(frozen=True)
+class Maker:
+    """Expands blocks.
+
+    Attributes:
+        derive: column -> formula.
+        defaults: parameter -> the value that is left out of a task's identity.
+        limit: how many sets there may be.
+        results: what `values_from` finds, as a part; empty if there is nothing yet.
+        memo: where ids are kept between invocations.
+    """
+
+    derive: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    limit: int = LIMIT
+    results: Callable[[Mapping[str, Any]], Part] | None = None
+    memo: Memo | None = None
+
+    @cached_property
+    def formulas(self) -> dict[str, Any]:
+        return parsed(self.derive)
+
+    def block(self, key: str, block: Mapping[str, Any]) -> Block:
+        parts, labels = self._parts(block)
+        if not parts:
+            raise UserError(
+                "declares no parameter",
+                fix="Write grid, zip, rows, table, sample, star, python, values_from or seeds.",
+            )
+        part = product(parts, self.limit)
+        for name, value in self.defaults.items():
+            constant = Column((value,), numpy.zeros(size(part), dtype=numpy.int32))
+            part[name] = part[name].filled(value) if name in part else constant
+        part = derived_columns(part, self.formulas)
+        before = size(part)
+        if "where" in block and before:
+            keep = at("where", held_by, block["where"], part)
+            part = {name: column.take(keep) for name, column in part.items()}
+        factors = tuple((kind, size(one)) for kind, one in parts)
+        return Block(key, part, factors, before - size(part), labels)
+
+    def _parts(self, block: Mapping[str, Any]) -> tuple[list[tuple[str, Part]], tuple[str, ...]]:
+        """The parts of a block that multiply, and the names among them that are labels."""
+        parts: list[tuple[str, Part]] = []
+        labels = []
+        for name, value in block.get("grid", {}).items():
+            values = at(f"grid.{name}", axis, value, self.limit)
+            parts.append(("grid", {name: Column.of(values)}))
+        groups = block.get("zip", [])
+        for group in [groups] if isinstance(groups, Mapping) else groups:
+            parts.append(("zip", at("zip", zipped, group, self.limit)))
+        for kind, make in (("rows", from_rows), ("table", from_table)):
+            if kind in block:
+                parts.append((kind, at(kind, make, block[kind])))
+        if "sample" in block:
+            parts.append(("sample", at("sample", self._sample, **block["sample"])))
+        if "star" in block:
+            values, label = dict(block["star"]), block["star"].get("label")
+            part, varied = at("star", star, values["base"], values["vary"], self.limit)
+            if label is not None:
+                part, labels = {**part, label: varied}, [label]
+            parts.append(("star", part))
+        if "python" in block:
+            parts.append(("python", at("python", from_python, block["python"], self.limit)))
+        if "values_from" in block:
+            parts.append(("values_from", at("values_from", self.results, block["values_from"])))
+        if "seeds" in block:
+            parts.append(("seeds", {"seed": at("seeds", self._seeds, block["seeds"])}))
+        return parts, tuple(labels)
+
+    def _sample(self, n: int, parameters: Mapping[str, Any], method: str, seed: int) -> Part:
+        check_size(n, self.limit)
+        return sample(n, method, seed, parameters)
+
+    def _seeds(self, seeds: Any) -> Column:
+        if isinstance(seeds, list):
+            return Column.of(plain_list(seeds))
+        check_size(int(seeds), self.limit)
+        return Column.of(range(int(seeds)))
+
+    def numbers(self, block: Block) -> numpy.ndarray:
+        """The task_ids of a block's sets."""
+        columns = {}
+        for name, column in block.part.items():
+            if name in self.formulas or name in block.labels:
+                continue
+            columns[name] = column
+            if name in self.defaults:
+                default = canonical(self.defaults[name])
+                same = [canonical(value) == default for value in column.values]
+                gone = numpy.array([*same, False])[column.codes]
+                codes = numpy.where(gone, -1, column.codes).astype(numpy.int32)
+                columns[name] = Column(column.values, codes)
+        return task_numbers(columns, self.memo)
+
+
+def expand(blocks: Sequence[Mapping[str, Any]], maker: Maker) -> Design:
     """The design that the blocks of a configuration declare, without doubled sets.
 
     Raises:
         UserError: naming the block and key that cannot be expanded.
     """
-    formulas = _parsed(derive)
-    parts, notes = [], []
-    for number, block in enumerate(blocks):
-        key = "design" if len(blocks) == 1 else f"design.{number}"
+    made: list[Block] = []
+    for key, block in keyed(list(blocks)):
         try:
-            part, removed = _block(block, formulas)
+            made.append(maker.block(key, block))
+            check_size(sum(size(one.part) for one in made), maker.limit)
         except UserError as error:
             derived = (error.key or "").startswith("derive.")
             raise error if derived else error.under(key) from None
-        parts.append(part)
-        if removed:
-            notes.append(f"{counted(removed, 'set')} removed by {key}.where")
-    columns = _stack(parts)
-    columns = dict(sorted(columns.items(), key=lambda item: item[0] in formulas))
+    columns = stack([one.part for one in made])
+    _check_columns(columns, made, maker)
+    numbers = numpy.concatenate([maker.numbers(one) for one in made])
+    ordered = numpy.sort(numbers)
+    unique = first_of_each(numbers, ordered)
+    doubled = len(numbers) - len(unique)
+    if doubled:
+        columns = {name: column.take(unique) for name, column in columns.items()}
+        numbers, ordered = numbers[unique], numpy.unique(ordered)
+    if not len(numbers):
+        raise UserError("declares no parameter set yet", key="design")
+    labels = {name for one in made for name in one.labels}
+    order = sorted(columns, key=lambda name: (name in labels) + 2 * (name in maker.formulas))
+    columns = {name: columns[name] for name in order}
+    derived = {name: _digest(columns[name]) for name in columns if name in labels}
+    derived.update(maker.derive)
+    notes = _notes(made, blocks, doubled)
+    return Design(columns, derived, numbers, ordered, notes, tuple(made), doubled)
+
+
+def _notes(made: Sequence[Block], blocks: Sequence[Any], doubled: int) -> tuple[str, ...]:
+    notes = [
+        f"{counted(one.removed, 'set')} removed by {one.key}.where" for one in made if one.removed
+    ]
+    for one, block in zip(made, blocks, strict=True):
+        if not size(one.part) and "values_from" in block:
+            spec = block["values_from"]
+            where = f" where {spec['where']}" if "where" in spec else ""
+            notes.append(
+                f"{one.key}.values_from finds no row of {spec['metric']} yet{where}; "
+                "run snakemake again when there are results"
+            )
+    if doubled:
+        notes.append(f"{counted(doubled, 'doubled set')} dropped")
+    return tuple(notes)
+
+
+def _digest(column: Column) -> str:
+    return hashlib.sha256(json.dumps(column.values).encode() + column.codes.tobytes()).hexdigest()
+
+
+def _check_columns(columns: Mapping[str, Column], made: Sequence[Block], maker: Maker) -> None:
+    """Refuse names that cannot stand, and formulas that no block can compute."""
     check_names(columns)
-    known = {name for name in columns if name not in formulas}
-    for name, tree in formulas.items():
+    for label in {name for one in made for name in one.labels}:
+        if any(label in one.part and label not in one.labels for one in made):
+            raise UserError(
+                "is a label and a parameter", key="design", value=label, fix="Rename one of them."
+            )
+    known = {name for name in columns if name not in maker.formulas}
+    for name, tree in maker.formulas.items():
         if name not in columns:
-            unknown = sorted(_expr.names(tree) - known - set(formulas))
+            unknown = sorted(_expr.names(tree) - known - set(maker.formulas))
             if not unknown:
                 raise UserError("no block has all that it reads", key=f"derive.{name}")
             raise UserError(
@@ -62,206 +273,21 @@ def expand(blocks: Sequence[Mapping[str, Any]], derive: Mapping[str, str]) -> De
                 key=f"derive.{name}",
                 fix=nearest(unknown[0], known),
             )
-    ids = task_ids({name: columns[name] for name in columns if name in known})
-    unique = _first_of_each(ids)
-    if len(unique) < len(ids):
-        notes.append(f"{counted(len(ids) - len(unique), 'doubled set')} dropped")
-        columns = {name: column.take(unique) for name, column in columns.items()}
-        ids = [ids[row] for row in unique.tolist()]
-    return Design(columns, tuple(formulas), ids, tuple(notes))
-
-
-def task_ids(columns: Mapping[str, Column]) -> list[str]:
-    """The task_id of every set; each distinct value is written as JSON once."""
-    words = []
-    for name in sorted(columns):
-        fragments = [*(fragment(name, value) for value in columns[name].values), ""]
-        words.append([fragments[code] for code in columns[name].codes.tolist()])
-    return [id_of(row) for row in zip(*words, strict=True)]
 
 
 def check_names(names: Iterable[str]) -> None:
     """Refuse names that no table, mapping or placeholder can carry."""
-    names = list(names)
+    names = sorted(names)
     for name in names:
-        if name in RESERVED_PARAMETERS:
-            raise UserError(
-                "is a reserved name", key="design", value=name, fix="Rename the parameter."
-            )
-        if not all(name.split(".")) or name.strip() != name or re.search(r"[{}\x00-\x1f]", name):
-            raise UserError(
-                "is an empty name or has braces, control characters or outer spaces",
-                key="design",
-                value=name,
-                fix="Rename the parameter.",
-            )
-        if name.startswith("_"):
-            raise UserError(
-                "starts with _, which the template keeps for itself",
-                key="design",
-                value=name,
-                fix="Rename the parameter.",
-            )
         parents = [other for other in names if name.startswith(other + ".")]
-        if parents:
-            raise UserError(
-                f"is inside {parents[0]}, which has a value of its own",
-                key="design",
-                value=name,
-                fix="Rename one of them.",
-            )
-
-
-def _block(block: Mapping[str, Any], formulas: Mapping[str, Any]) -> tuple[Part, int]:
-    """The sets of one block, with what is derived, and how many `where` removed."""
-    parts: list[tuple[str, Part]] = []
-    for name, value in block.get("grid", {}).items():
-        parts.append(("grid", {name: Column.of(_at(f"grid.{name}", axis, value))}))
-    groups = block.get("zip", [])
-    for group in [groups] if isinstance(groups, Mapping) else groups:
-        parts.append(("zip", _at("zip", zipped, group)))
-    if "rows" in block:
-        parts.append(("rows", _at("rows", from_rows, block["rows"])))
-    if "table" in block:
-        parts.append(("table", _at("table", from_table, block["table"])))
-    if "seeds" in block:
-        seeds = block["seeds"]
-        values = plain_list(seeds) if isinstance(seeds, list) else range(int(seeds))
-        parts.append(("seeds", {"seed": Column.of(values)}))
-    if not parts:
-        raise UserError("declares no parameter", fix="Write grid, zip, rows, table or seeds.")
-    part = derived_columns(_product(parts), formulas)
-    if "where" not in block:
-        return part, 0
-    keep = _at("where", _holds, block["where"], part)
-    return {name: column.take(keep) for name, column in part.items()}, _size(part) - len(keep)
-
-
-def _at(key: str, function: Any, *arguments: Any) -> Any:
-    """Call the function; an error it raises lies at this key."""
-    try:
-        return function(*arguments)
-    except UserError as error:
-        raise error.under(key) from None
-
-
-def _size(part: Part) -> int:
-    return len(next(iter(part.values())).codes)
-
-
-def _product(parts: Sequence[tuple[str, Part]]) -> Part:
-    """Every combination of the parts, the last one fastest."""
-    seen: dict[str, str] = {}
-    for kind, part in parts:
-        for name in part:
-            if name in seen:
-                raise UserError(
-                    f"is set by {seen[name]} and by {kind} of one block",
-                    value=name,
-                    fix="Keep one of them.",
-                )
-            seen[name] = kind
-    sizes = [_size(part) for _, part in parts]
-    product: Part = {}
-    inner = total = int(numpy.prod(sizes))
-    for (_, part), size in zip(parts, sizes, strict=True):
-        inner //= size
-        rows = numpy.tile(numpy.repeat(numpy.arange(size), inner), total // (size * inner))
-        product.update({name: column.take(rows) for name, column in part.items()})
-    return product
-
-
-def _stack(parts: Sequence[Part]) -> Part:
-    """The parts under each other; a name that one lacks is null there."""
-    names = list(dict.fromkeys(name for part in parts for name in part))
-    stacked: Part = {}
-    for name in names:
-        values: list[Any] = []
-        codes = []
-        for part in parts:
-            if name not in part:
-                codes.append(numpy.full(_size(part), -1, dtype=numpy.int32))
-                continue
-            column = part[name]
-            codes.append(numpy.where(column.codes < 0, -1, column.codes + len(values)))
-            values.extend(column.values)
-        stacked[name] = Column(tuple(values), numpy.concatenate(codes).astype(numpy.int32))
-    return stacked
-
-
-def _parsed(derive: Mapping[str, str]) -> dict[str, Any]:
-    """Formulas in an order in which each reads only what comes before it."""
-    trees = {}
-    for name, text in derive.items():
-        try:
-            trees[name] = _expr.parse(text)
-        except UserError as error:
-            raise error.at(key=f"derive.{name}") from None
-    ordered: dict[str, Any] = {}
-    while len(ordered) < len(trees):
-        ready = [
-            name
-            for name, tree in trees.items()
-            if name not in ordered and not (_expr.names(tree) & trees.keys()) - ordered.keys()
-        ]
-        if not ready:
-            circle = sorted(trees.keys() - ordered.keys())
-            raise UserError("reads itself in a circle", key="derive", value=circle)
-        ordered.update((name, trees[name]) for name in ready)
-    return ordered
-
-
-def derived_columns(part: Part, formulas: Mapping[str, Any]) -> Part:
-    """The part with every formula whose names it has; null where it lacks one."""
-    part = dict(part)
-    for name, tree in formulas.items():
-        if name in part:
-            raise UserError("is a parameter and derived", value=name, fix="Rename one of them.")
-        reads = _expr.names(tree)
-        if not reads <= part.keys():
+        if name in RESERVED_PARAMETERS:
+            problem = "is a reserved name"
+        elif not all(name.split(".")) or name.strip() != name or re.search(r"[{}\x00-\x1f]", name):
+            problem = "is an empty name or has braces, control characters or outer spaces"
+        elif name.startswith("_"):
+            problem = "starts with _, which the template keeps for itself"
+        elif parents:
+            problem = f"is inside {parents[0]}, which has a value of its own"
+        else:
             continue
-        part[name] = _at(
-            f"derive.{name}", _derived, tree, {read: part[read] for read in reads}, part
-        )
-    return part
-
-
-def _derived(tree: Any, reads: Part, part: Part) -> Column:
-    """One formula's column: null where anything it reads is null."""
-    codes = numpy.full(_size(part), -1, dtype=numpy.int32)
-    there = numpy.all([column.codes >= 0 for column in reads.values()], axis=0)
-    rows = numpy.flatnonzero(numpy.broadcast_to(there, codes.shape))
-    arrays = {name: column.take(rows).array() for name, column in reads.items()}
-    values = numpy.broadcast_to(_expr.evaluate(tree, arrays), len(rows)).tolist()
-    for row, value in zip(rows, values, strict=True):
-        if value != value or value in (float("inf"), float("-inf")):
-            given = {
-                name: column.take(numpy.array([row])).to_list()[0] for name, column in part.items()
-            }
-            raise UserError(f"gives {value} for {shown(given)}")
-    codes[rows] = numpy.arange(len(rows))
-    return Column(tuple(plain_list(values)), codes)
-
-
-def _holds(where: str, part: Part) -> numpy.ndarray:
-    values = {name: column.array() for name, column in part.items()}
-    rows = numpy.flatnonzero(_expr.condition(where, values, _size(part)))
-    if not len(rows):
-        raise UserError("removes every parameter set", value=where)
-    return rows
-
-
-def _first_of_each(ids: list[str]) -> numpy.ndarray:
-    if len(set(ids)) == len(ids):
-        return numpy.arange(len(ids))
-    first = {task_id: row for row, task_id in reversed(list(enumerate(ids)))}
-    return numpy.array(sorted(first.values()))
-
-
-def groups(columns: Sequence[Column], rows: list[int]) -> list[list[int]]:
-    """The rows cut into groups that agree in all columns, in order of appearance."""
-    found: dict[tuple, list[int]] = {}
-    lists = [column.take(numpy.array(rows)).to_list() for column in columns]
-    for row, *values in zip(rows, *lists, strict=True):
-        found.setdefault(tuple(map(canonical, values)), []).append(row)
-    return list(found.values())
+        raise UserError(problem, key="design", value=name, fix="Rename the parameter.")

@@ -53,6 +53,11 @@ class Layout:
         return self.store / "fingerprints.json"
 
     @property
+    def ids(self) -> Path:
+        """task_ids of large designs, so that they need not be computed again."""
+        return self.store / "ids"
+
+    @property
     def tasks(self) -> Path:
         return self.results / "tasks.parquet"
 

@@ -15,8 +15,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
 
+from ._errors import UserError
+from ._ids import as_numbers
 from ._tables import array, footer_of, read, write
 
 _OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs")
@@ -28,6 +31,7 @@ class Manifest:
 
     order: dict[str, Any]
     table: pa.Table
+    part_of: Path | None = None  # the file, if the table has only some of its columns
 
     @property
     def chunk(self) -> str:
@@ -38,15 +42,30 @@ class Manifest:
         return self.table["task_id"].to_pylist()
 
     @cached_property
-    def active(self) -> list[bool]:
-        return self.table["_active"].to_pylist()
+    def numbers(self) -> numpy.ndarray:
+        """The task_ids as 64-bit numbers (see `_ids`)."""
+        return as_numbers(self.table["task_id"])
+
+    @cached_property
+    def active(self) -> numpy.ndarray:
+        return self.table["_active"].to_numpy()
+
+    @property
+    def active_ids(self) -> list[str]:
+        return self.table["task_id"].filter(self.table["_active"]).to_pylist()
 
     @cached_property
     def hash(self) -> str:
-        """Of all that decides what a visit does (parameters follow from the task_ids)."""
+        """Of all that decides what a visit does.
+
+        Parameters follow from the task_ids, what is derived and defaults from the order.
+        """
         sha = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode())
-        for name in ("task_id", "_active", "_attempt", "_inputs"):
-            sha.update(json.dumps(self.table[name].to_pylist()).encode())
+        for values in (self.numbers, self.active, self.table["_attempt"].to_numpy()):
+            sha.update(numpy.ascontiguousarray(values))
+        inputs = self.table["_inputs"]
+        if inputs.null_count < len(inputs):
+            sha.update(json.dumps(inputs.to_pylist()).encode())
         return sha.hexdigest()[:16]
 
     @property
@@ -72,12 +91,32 @@ class Manifest:
         write(self.table, path, {"manifest": self.hash, "order": self.order})
 
     @classmethod
-    def load(cls, path: Path) -> Manifest:
-        table = read(path)
+    def load(cls, path: Path, columns: list[str] | None = None) -> Manifest:
+        """
+        Raises:
+            OSError, ValueError, KeyError: if there is no manifest.
+        """
+        table = read(path, columns)
         footer = footer_of(table.schema)
-        manifest = cls(footer["order"], table.replace_schema_metadata(None))
+        part_of = path if columns else None
+        manifest = cls(footer["order"], table.replace_schema_metadata(None), part_of)
         manifest.__dict__["hash"] = footer["manifest"]
         return manifest
+
+    def whole(self) -> Manifest:
+        """The manifest with all columns of its file.
+
+        Raises:
+            UserError: if another one has been published meanwhile.
+        """
+        if self.part_of is None:
+            return self
+        found = Manifest.load(self.part_of)
+        if found.hash != self.hash:
+            raise UserError(
+                "was changed by another snakemake", file=str(self.part_of), fix="Run it again."
+            )
+        return found
 
 
 def encoded(values: tuple[Any, ...], codes: Any) -> tuple[pa.Array, bool]:

@@ -11,89 +11,108 @@ import numpy
 import pyarrow as pa
 
 from . import _expr
-from ._axes import Column
-from ._design import Design, groups
+from ._columns import Column, groups
+from ._design import Design
 from ._errors import UserError, nearest
+from ._ids import as_texts
 from ._manifest import Manifest, encoded
 from ._situation import Review, Situation, run_dirs_of
 
 
 @dataclass(frozen=True)
 class Orders:
-    """Writes manifests for one plan.
-
-    Attributes:
-        index: task_id -> its row in the design.
-    """
+    """Writes manifests for one plan."""
 
     now: Situation
     design: Design
-    index: dict[str, int]
 
-    def new(self, chunk: str, rows: list[int], first_seq: int) -> Manifest:
+    def new(self, chunk: str, rows: numpy.ndarray, first_seq: int) -> Manifest:
         """The manifest of a new chunk: these rows of the design."""
-        where = numpy.array(rows)
         tries = 1 + self.now.study.task.retries
         columns: dict[str, Any] = {
-            "task_id": [self.design.ids[row] for row in rows],
-            "seq": pa.array(range(first_seq, first_seq + len(rows)), pa.int64()),
-            "plan": pa.array([self.now.number + 1] * len(rows), pa.int32()),
-            "_active": [True] * len(rows),
-            "_attempt": pa.array([tries] * len(rows), pa.int32()),
+            "task_id": as_texts(self.design.numbers[rows]),
+            "seq": pa.array(numpy.arange(first_seq, first_seq + len(rows))),
+            "plan": _constant(self.now.number + 1, len(rows)),
+            "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
+            "_attempt": _constant(tries, len(rows)),
             "_inputs": pa.array(self.now.own_inputs(self.design, rows), pa.string()),
         }
         as_json = []
         for name, column in self.design.columns.items():
-            columns[name], is_json = self._column(column, where)
+            columns[name], is_json = self._column(column, rows)
             as_json += [name] if is_json else []
         return Manifest(self._order(chunk, [], as_json), pa.table(columns))
 
     def anew(self, found: Review, keep: bool) -> Manifest:
         """The manifest of a chunk that is there, brought up to the study as it is now."""
-        old, now = found.past.manifest, self.now
+        old, now = found.past.manifest.whole(), self.now
         kept = old.order["kept"]
         if keep:
             kept = sorted(
                 {*kept, *(r.made_by for r in found.stale), *(r.read_by for r in found.unread)}
             )
-        active = [row for row, flag in zip(old.ids, found.active, strict=True) if flag]
-        wanted = [self.index[task_id] for task_id in active]
-        inputs = dict(zip(old.ids, old.table["_inputs"].to_pylist(), strict=True))
+        rows = self.design.rows_of(old.numbers)
+        inputs = old.table["_inputs"].to_pylist()
         if not keep:
-            inputs.update(zip(active, now.own_inputs(self.design, wanted), strict=True))
-        tries = 1 + now.study.task.retries
-        limits = found.past.state.limits if found.past.state else None
-        rows = now.rows(old.chunk) if found.failed or not found.past.finished else {}
-        failed = {i: row.attempt for i, row in rows.items() if row.status != "success"}
-        again = {i: attempt for i, attempt in failed.items() if now.may_retry(attempt, limits)}
-        columns = {name: old.table[name] for name in ("task_id", "seq", "plan")}
+            own = now.own_inputs(self.design, rows[found.active])
+            for position, digest in zip(numpy.flatnonzero(found.active), own, strict=True):
+                inputs[position] = digest
+        columns: dict[str, Any] = {name: old.table[name] for name in ("task_id", "seq", "plan")}
         columns["_active"] = pa.array(found.active)
-        columns["_attempt"] = pa.array([again.get(i, 0) + tries for i in old.ids], pa.int32())
-        columns["_inputs"] = pa.array([inputs[i] for i in old.ids], pa.string())
-        derived = {*self.design.derived, *old.order["derive"]}
-        parameters = [name for name in old.parameters if name not in derived]
-        as_json = [name for name in old.order["json"] if name in parameters]
-        columns.update((name, old.table[name]) for name in parameters)
-        where = numpy.array([self.index.get(task_id, -1) for task_id in old.ids])
-        for name in self.design.derived:
-            columns[name], is_json = self._column(self.design.columns[name], where)
+        columns["_attempt"] = self._attempts(found)
+        columns["_inputs"] = pa.array(inputs, pa.string())
+        as_json = []
+        dropped = {*old.order["derive"], *old.order["defaults"]} - self.design.columns.keys()
+        remade = {*self.design.derived, *now.study.config["defaults"]}
+        names = [n for n in self.design.columns if n in old.parameters or n in remade]
+        names += [n for n in old.parameters if n not in names and n not in dropped]
+        for name in names:
+            columns[name], is_json = self._merged(name, rows, old, found.active)
             as_json += [name] if is_json else []
         return Manifest(self._order(old.chunk, kept, as_json), pa.table(columns))
 
+    def _attempts(self, found: Review) -> pa.Array:
+        """The highest attempt of each task: that of a failure to be tried again goes on."""
+        now, old = self.now, found.past.manifest
+        tries = 1 + now.study.task.retries
+        rows = now.rows(old.chunk) if found.failed or not found.past.finished else {}
+        limits = found.past.state.limits if found.past.state else None
+        failed = {i: row.attempt for i, row in rows.items() if row.status != "success"}
+        again = {i: attempt for i, attempt in failed.items() if now.may_retry(attempt, limits)}
+        if not again:
+            return _constant(tries, len(old.numbers))
+        return pa.array([again.get(i, 0) + tries for i in old.ids], pa.int32())
+
+    def _merged(
+        self, name: str, rows: numpy.ndarray, old: Manifest, active: numpy.ndarray
+    ) -> tuple[pa.Array, bool]:
+        """A column of a chunk: values of the design, of inactive tasks those they had."""
+        if name in self.design.columns and active.all():
+            return self._column(self.design.columns[name], rows)
+        values = old.values(name) if name in old.parameters else [None] * len(rows)
+        if name in self.design.columns:
+            own = self.design.columns[name].take(rows[active]).to_list()
+        else:
+            own = [None] * int(active.sum())
+        for position, value in zip(numpy.flatnonzero(active), own, strict=True):
+            values[position] = value
+        column = Column.of(values)
+        return encoded(column.values, column.codes)
+
     def entry(self, manifest: Manifest, pending: int) -> dict[str, Any]:
         """What a plan record says of a chunk: its manifest, and what its job has to ask for."""
-        rows = [self.index[i] for i, on in zip(manifest.ids, manifest.active, strict=True) if on]
-        tasks = sum(task_id in self.index for task_id in manifest.ids)
         return {
             "manifest": manifest.hash,
-            "tasks": tasks,
+            "tasks": int(manifest.active.sum()),
             "pending": pending,
-            "mem_mb": self._mem_mb(rows),
+            "mem_mb": self._mem_mb(manifest),
             "kept": manifest.order["kept"],
         }
 
     def _column(self, column: Column, rows: numpy.ndarray) -> tuple[pa.Array, bool]:
-        codes = numpy.where(rows < 0, -1, column.codes[rows])
+        codes = column.codes[rows]
+        if len(column.values) < len(rows) and len({*map(type, column.values)}) == 1:
+            return encoded(column.values, codes)
         used, codes = numpy.unique(codes, return_inverse=True)
         values = tuple(None if code < 0 else column.values[code] for code in used.tolist())
         nothing = numpy.array([value is None for value in values], dtype=bool)
@@ -115,19 +134,23 @@ class Orders:
             "kept": kept,
             "files": science.files,
             "metrics": science.metrics,
-            "derive": study.config["derive"],
+            "derive": self.design.derived,
+            "defaults": study.config["defaults"],
             "json": as_json,
         }
 
-    def _mem_mb(self, rows: list[int]) -> int | None:
+    def _mem_mb(self, manifest: Manifest) -> int | None:
         """The largest request of the tasks; what one asks for may be an expression."""
         mem_mb = self.now.study.task.mem_mb
         if not isinstance(mem_mb, str):
             return None if mem_mb is None else int(numpy.ceil(mem_mb))
-        where = numpy.array(rows)
-        values = {name: column.take(where).array() for name, column in self.design.columns.items()}
+        rows = self.design.rows_of(manifest.numbers[manifest.active])
         try:
-            found = _expr.evaluate(_expr.parse(mem_mb), values)
+            tree = _expr.parse(mem_mb)
+            columns = self.design.columns
+            reads = [name for name in _expr.names(tree) if name in columns]
+            values = {name: columns[name].take(rows).array() for name in reads}
+            found = _expr.evaluate(tree, values)
             largest = float(numpy.max(found))
         except (UserError, TypeError, ValueError) as error:
             problem = error.problem if isinstance(error, UserError) else str(error)
@@ -139,9 +162,15 @@ class Orders:
         return int(numpy.ceil(largest))
 
 
-def cut(rest: list[int], now: Situation, design: Any, first: int) -> dict[str, list[int]]:
+def _constant(value: int, count: int) -> pa.Array:
+    return pa.array(numpy.full(count, value, dtype=numpy.int32))
+
+
+def cut(
+    rest: numpy.ndarray, now: Situation, design: Design, first: int
+) -> dict[str, numpy.ndarray]:
     """New tasks as chunks: name -> rows of the design."""
-    if not rest:
+    if not len(rest):
         return {}
     chunks = now.study.config["chunks"]
     unknown = [name for name in chunks["by"] if name not in design.columns]
@@ -159,18 +188,13 @@ def cut(rest: list[int], now: Situation, design: Any, first: int) -> dict[str, l
         size = 1 if single else ceil(len(rest) / (4 * now.slots))
     if chunks["max"]:
         size = max(size, ceil(len(rest) / chunks["max"]))
-    named: dict[str, list[int]] = {}
-    for group in _grouped(rest, chunks["by"], design):
+    named: dict[str, numpy.ndarray] = {}
+    by = [design.columns[name] for name in chunks["by"]]
+    for group in groups(by, rest) if by else [rest]:
         count = ceil(len(group) / size)
         bounds = [len(group) * i // count for i in range(count + 1)]
         for start, stop in pairwise(bounds):
             rows = group[start:stop]
             single = size == 1 and len(rows) == 1
-            named[design.ids[rows[0]] if single else f"{first + len(named):05d}"] = rows
+            named[design.ids_of(rows)[0] if single else f"{first + len(named):05d}"] = rows
     return named
-
-
-def _grouped(rest: list[int], by: list[str], design: Any) -> list[list[int]]:
-    if not by:
-        return [rest]
-    return groups([design.columns[name] for name in by], rest)

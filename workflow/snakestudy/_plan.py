@@ -7,15 +7,24 @@ compares the design with every manifest and orders what differs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy
 
 from ._config import Study
 from ._digest import Science
 from ._errors import UserError, counted
+from ._ids import as_texts
 from ._reasons import CPU_HOUR, change_in_words, reasons_of, run_again
 from ._situation import Past, Plan, Review, Situation
 from ._state import Rows, State
 from ._values import digest_of
+
+if TYPE_CHECKING:
+    from ._design import Design
 
 
 def cut_of(study: Study, slots: int) -> list[Any]:
@@ -31,7 +40,7 @@ def how_of(study: Study, science: Science) -> str:
 
 def is_current(
     now: Situation,
-    design_digest: str,
+    design_digest: str | None,
     states: Mapping[str, State | None],
     published: set[str],
     has_outputs: set[str],
@@ -44,7 +53,7 @@ def is_current(
         has_outputs: chunks whose outputs are there; Snakemake sees no need to visit these.
     """
     record, science = now.record, now.science
-    if record is None or now.stopped or now.study.invocation:
+    if record is None or design_digest is None or now.stopped or now.study.invocation:
         return False
     if record["design_digest"] != design_digest or record["metrics"] != science.metrics:
         return False
@@ -74,36 +83,41 @@ def unfinished(record: dict[str, Any], states: Mapping[str, State | None]) -> in
     return len(wanted.keys() - done)
 
 
-def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Past]) -> Plan:
-    """The plan for a design (`_design.Design`).
+@dataclass(frozen=True)
+class Standing:
+    """The chunks that stay as they are cut.
+
+    Attributes:
+        known: the tasks they hold, sorted.
+        top, last_seq: the highest number of a chunk and of a task.
+        gone: tasks taken out of the design with their whole chunk.
+    """
+
+    reviews: dict[str, Review]
+    known: numpy.ndarray
+    top: int
+    last_seq: int
+    gone: int
+
+
+def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
+    """The plan for a design.
 
     Raises:
         UserError: if finished tasks would run again that `on_change` protects.
     """
-    index = {task_id: row for row, task_id in enumerate(design.ids)}
-    same_cut = bool(now.record) and now.record["cut"] == cut_of(now.study, now.slots)
-    reviews: dict[str, Review] = {}
-    known: set[str] = set()
-    top = last_seq = -1
-    gone = 0
-    for chunk, old in sorted(past.items()):
-        active = [task_id in index for task_id in old.manifest.ids]
-        if not old.started and not (same_cut and all(active)):
-            continue  # its tasks are cut anew
-        known.update(old.manifest.ids)
-        top = max(top, int(chunk) if len(chunk) < 16 else -1)
-        last_seq = max(last_seq, *old.manifest.table["seq"].to_pylist())
-        if any(active):
-            reviews[chunk] = _review(old, active, now)
-            _look_at_inputs(reviews[chunk], now, design, index)
-        elif now.record and chunk in now.record["chunks"]:
-            gone += now.record["chunks"][chunk]["tasks"]
-    rest = [row for row, task_id in enumerate(design.ids) if task_id not in known]
-    reasons = [*design.notes, *reasons_of(now, reviews, rest, gone)]
+    standing = _go_through(now, design, past)
+    reviews = standing.reviews
+    rest = new_in(design, standing.known)
+    chosen = pilot(rest, design.size, now.study.invocation.get("pilot"))
+    reasons = [*design.notes, *reasons_of(now, reviews, len(chosen), standing.gone)]
+    if len(chosen) < len(rest):
+        waiting = counted(len(rest) - len(chosen), "task")
+        reasons.append(f"pilot: {waiting} wait for the next snakemake without it")
     kept = _judged(now, reviews)
     from ._orders import Orders, cut  # with pyarrow, which a parse without a new plan does not need
 
-    orders = Orders(now, design, index)
+    orders, last_seq = Orders(now, design), standing.last_seq
     manifests, entries = {}, {}
     for chunk, found in reviews.items():
         manifest = found.past.manifest
@@ -114,11 +128,11 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
             if found.past.lost or not same:
                 manifests[chunk] = manifest
         entries[chunk] = orders.entry(manifest, _pending(found, now, kept))
-    for chunk, rows in cut(rest, now, design, top + 1).items():
+    for chunk, rows in cut(chosen, now, design, standing.top + 1).items():
         manifests[chunk] = orders.new(chunk, rows, last_seq + 1)
         entries[chunk] = orders.entry(manifests[chunk], len(rows))
         last_seq += len(rows)
-    record = _record(now, design_digest, entries)
+    record = _record(now, design.digest if len(chosen) == len(rest) else None, entries)
     is_new = bool(manifests) or now.stopped or _tells_more(record, now.record)
     if is_new and not reasons:
         reasons = ["the configuration changed, no task has to run for it"]
@@ -127,7 +141,68 @@ def make(now: Situation, design: Any, design_digest: str, past: Mapping[str, Pas
     return Plan({**record, "why": reasons}, manifests, is_new)
 
 
-def _review(past: Past, active: list[bool], now: Situation) -> Review:
+def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Standing:
+    """Review the chunks that are there; those that were never started may be cut anew."""
+    same_cut = bool(now.record) and now.record["cut"] == cut_of(now.study, now.slots)
+    together = sorted_together([old.manifest.numbers for old in past.values()])
+    left = together[~is_among(together, design.ordered)]
+    reviews: dict[str, Review] = {}
+    staying, gone, top, last_seq = [], 0, -1, -1
+    for chunk, old in sorted(past.items()):
+        active = ~is_among(old.manifest.numbers, left)
+        if not old.started and not (same_cut and active.all()):
+            continue
+        staying.append(old.manifest.numbers)
+        top = max(top, int(chunk) if len(chunk) < 16 else -1)
+        last_seq = max(last_seq, int(old.manifest.table["seq"].to_numpy().max()))
+        if active.any():
+            reviews[chunk] = _review(old, active, now, design)
+            _look_at_inputs(reviews[chunk], now, design)
+        elif now.record and chunk in now.record["chunks"]:
+            gone += now.record["chunks"][chunk]["tasks"]
+    known = together if len(staying) == len(past) else sorted_together(staying)
+    return Standing(reviews, known, top, last_seq, gone)
+
+
+def sorted_together(numbers: list[numpy.ndarray]) -> numpy.ndarray:
+    together = numpy.concatenate(numbers) if numbers else numpy.empty(0, dtype=numpy.uint64)
+    together.sort()
+    return together
+
+
+def new_in(design: Design, known: numpy.ndarray) -> numpy.ndarray:
+    """The design's rows that are not among these sorted tasks."""
+    new = design.ordered[~is_among(design.ordered, known)]
+    if len(new) == design.size:
+        return numpy.arange(design.size)
+    return numpy.flatnonzero(is_among(design.numbers, new))
+
+
+def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
+    """Which of the numbers are among the ordered ones: fast where both are, or those are few."""
+    if not len(ordered):
+        return numpy.zeros(len(numbers), dtype=bool)
+    at = numpy.searchsorted(ordered, numbers)
+    numpy.minimum(at, len(ordered) - 1, out=at)
+    return ordered[at] == numbers
+
+
+def pilot(rest: numpy.ndarray, total: int, most: int | None) -> numpy.ndarray:
+    """At most so many tasks in all, the new ones among them spread over the design.
+
+    One is drawn from each stretch of the design, so that neither the first nor the last
+    axis is the same for all.
+    """
+    number = max(0, (most or total) - (total - len(rest)))
+    if number >= len(rest):
+        return rest
+    bounds = numpy.linspace(0, len(rest), number + 1).astype(int)
+    random = Random(total)
+    picks = [random.randrange(*stretch) for stretch in pairwise(bounds.tolist())]
+    return rest[picks]
+
+
+def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -> Review:
     """What has to be done in a chunk that is there already."""
     order, wanted = past.manifest.order, now.science.metrics
     found = Review(past, active)
@@ -147,24 +222,25 @@ def _review(past: Past, active: list[bool], now: Situation) -> Review:
         or found.failed
         or past.lost
         or not past.finished
-        or active != past.manifest.active
-        or order["derive"] != now.study.config["derive"]
+        or (active != past.manifest.active).any()
+        or order["derive"] != design.derived
+        or order["defaults"] != now.study.config["defaults"]
         or order["metrics"].keys() != wanted.keys()
         or now.study.invocation.get("rehash")
     )
     return found
 
 
-def _look_at_inputs(found: Review, now: Situation, design: Any, index: Mapping[str, int]) -> None:
+def _look_at_inputs(found: Review, now: Situation, design: Design) -> None:
     """With rehash: find the tasks whose own input files are not what their row was made from."""
     if not now.study.invocation.get("rehash"):
         return
-    past = found.past.manifest
+    past = found.past.manifest.whole()
     before = past.table["_inputs"].to_pylist()
-    tasks = [row for row, on in enumerate(found.active) if on]
-    after = now.own_inputs(design, [index[past.ids[row]] for row in tasks])
+    tasks = numpy.flatnonzero(found.active)
+    after = now.own_inputs(design, design.rows_of(past.numbers[tasks]))
     rows = now.rows(past.chunk)
-    for row, digest in zip(tasks, after, strict=True):
+    for row, digest in zip(tasks.tolist(), after, strict=True):
         made = rows.get(past.ids[row])
         if made is not None and digest != before[row]:
             found.new_inputs.append(Rows(made.digest, made.status, made.attempt, 1, made.seconds))
@@ -173,12 +249,10 @@ def _look_at_inputs(found: Review, now: Situation, design: Any, index: Mapping[s
 def _pending(found: Review, now: Situation, kept: bool) -> int:
     """Tasks of a chunk that will run."""
     if not found.past.finished:
-        return max(sum(found.active) - found.past.done, 0)
+        return max(int(found.active.sum()) - found.past.done, 0)
     changed = [] if kept else found.stale + found.new_inputs + run_again(found, now)
-    past, back = found.past.manifest, []
-    for task_id, was, on in zip(past.ids, past.active, found.active, strict=True):
-        if on and not was:
-            back.append(task_id)
+    past = found.past.manifest
+    back = as_texts(past.numbers[found.active & ~past.active]).to_pylist()
     rows = now.rows(past.chunk) if back else {}
     missing = sum(task_id not in rows for task_id in back)
     return missing + sum(row.tasks for row in changed + found.failed)
@@ -215,7 +289,7 @@ def _judged(now: Situation, reviews: Mapping[str, Review]) -> bool:
     )
 
 
-def _record(now: Situation, design_digest: str, entries: dict[str, Any]) -> dict[str, Any]:
+def _record(now: Situation, design_digest: str | None, entries: dict[str, Any]) -> dict[str, Any]:
     """The plan record, but for the time and place that publishing adds."""
     study, science = now.study, now.science
     known = now.record["digests"] if now.record else {}

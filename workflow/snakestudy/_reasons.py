@@ -30,16 +30,15 @@ def _unread_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]
     return [f"metric {name} is new or read in another way" for name in sorted(names)]
 
 
-def reasons_of(
-    now: Situation, reviews: Mapping[str, Review], rest: list[int], gone: int
-) -> list[str]:
+def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: int) -> list[str]:
     """What this plan does, in words, with the numbers of tasks.
 
     Args:
+        new: tasks that no chunk has.
         gone: tasks taken out of the design with their whole chunk.
     """
     found, back = list(reviews.values()), 0
-    reasons = [counted(len(rest), "new task")] if rest else []
+    reasons = [counted(new, "new task")] if new else []
     verb = "kept as they are" if now.study.config["on_change"] == "keep" else "run again"
     stale = [row for review in found for row in review.stale]
     if stale:
@@ -61,10 +60,9 @@ def reasons_of(
         reasons.append(f"{counted(failed, 'failed task')} tried again")
     before = now.record["chunks"] if now.record else {}
     for chunk, review in reviews.items():
-        was = review.past.manifest.active if chunk in before else [False] * len(review.active)
-        pairs = list(zip(was, review.active, strict=True))
-        gone += pairs.count((True, False))
-        back += pairs.count((False, True))
+        was = review.past.manifest.active & (chunk in before)
+        gone += int((was & ~review.active).sum())
+        back += int((review.active & ~was).sum())
     if gone:
         reasons.append(f"{counted(gone, 'task')} taken out of the design")
     if back:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._errors import UserError, nearest
 from ._layout import Layout
 from ._state import load_record
+from ._values import canonical
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow
+
+    from ._columns import Part
+
+Counts = Callable[[str, list[str]], bool]
 
 
 def open(directory: str | Path = ".", results: str = "results") -> Results:
@@ -53,14 +59,7 @@ class Results:
         if metric not in known:
             raise UserError("is no metric", value=metric, fix=nearest(metric, known))
         table = self._partial(metric) if partial else self._outputs(metric)
-        frame = table.to_pandas()
-        if where is None:
-            return frame
-        from . import _expr
-
-        values = {name: frame[name].to_numpy() for name in frame}
-        held = _expr.condition(where, values, len(frame))
-        return frame[held].reset_index(drop=True)
+        return (table if where is None else table.filter(_held(where, table))).to_pandas()
 
     def metadata(self, partial: bool = False) -> pandas.DataFrame:
         """task_id, parameters, status, error, seconds, ...: how every task went; times in UTC.
@@ -91,8 +90,12 @@ class Results:
         path = self.layout.metadata if name == "metadata" else None
         return self._table([path(c) if path else self.layout.output(name, c) for c in chunks])
 
-    def _partial(self, name: str) -> pyarrow.Table:
-        """What the stores hold of the active tasks, a task's last row only."""
+    def _partial(self, name: str, counts: Counts | None = None) -> pyarrow.Table:
+        """What the stores hold of the active tasks, a task's last row only.
+
+        Args:
+            counts: says by digest and the chunk's kept digests which rows to take.
+        """
         from pyarrow import array, compute, string, table
 
         from ._manifest import Manifest
@@ -100,11 +103,12 @@ class Results:
         from ._tables import read, stack
 
         found = []
-        for chunk in self._record()["chunks"]:
+        for chunk, entry in self._record()["chunks"].items():
             store = Store(self.layout.chunk_store(chunk))
             rows = store.rows()
-            manifest = Manifest.load(self.layout.manifest(chunk))
-            active = [i for i, on in zip(manifest.ids, manifest.active, strict=True) if on]
+            active = Manifest.load(self.layout.manifest(chunk)).active_ids
+            if counts is not None:
+                rows = {i: row for i, row in rows.items() if counts(row.digest, entry["kept"])}
             for part in store.numbers():
                 last = [i for i in active if i in rows and rows[i].part == part]
                 if store.table(name, part).exists():
@@ -113,6 +117,50 @@ class Results:
                     found.append(own.filter(keep))
         empty = table({"task_id": array([], string()), "status": array([], string())})
         return stack(found) if found else empty
+
+    def sets(
+        self, metric: str, where: str | None, names: list[str], counts: Counts | None = None
+    ) -> Part:
+        """The distinct sets of some columns in a metric's rows so far; empty if there is none.
+
+        Parameters have the values they were declared with, not the types of the table.
+
+        Args:
+            where, counts: as in `results` and `_partial`.
+        """
+        from ._columns import Column, plain_list
+        from ._sources import distinct, encoded
+
+        nothing = {name: Column.of([]) for name in names}
+        table = self._partial(metric, counts) if self._record() else ()
+        if not len(table):
+            return nothing
+        unknown = [name for name in names if name not in table.column_names]
+        if unknown:
+            fix = nearest(unknown[0], table.column_names)
+            raise UserError(f"is no column of {metric}", key="columns", value=unknown[0], fix=fix)
+        if where is not None:
+            table = table.filter(_held(where, table))
+        if not len(table):
+            return nothing
+        lists = {name: table[name].to_pylist() for name in names}
+        lists.update(self._declared(table["task_id"].to_pylist(), names))
+        return distinct({n: encoded(plain_list(v), canonical) for n, v in lists.items()})
+
+    def _declared(self, ids: list[str], names: list[str]) -> dict[str, list[Any]]:
+        """The values of parameters for these tasks as manifests hold them."""
+        from ._manifest import Manifest
+
+        wanted, values = set(ids), {}
+        parameters: set[str] = set()
+        for chunk in self._record()["chunks"]:
+            manifest = Manifest.load(self.layout.manifest(chunk))
+            own = [name for name in names if name in manifest.parameters]
+            parameters.update(own)
+            for task_id, *row in zip(manifest.ids, *map(manifest.values, own), strict=True):
+                if task_id in wanted:
+                    values[task_id] = dict(zip(own, row, strict=True))
+        return {name: [values[i].get(name) for i in ids] for name in names if name in parameters}
 
     def _table(
         self, paths: list[Path], fix: str = "Let snakemake finish, or read with partial=True."
@@ -123,3 +171,17 @@ class Results:
         if missing:
             raise UserError("is not there yet", file=str(missing[0]), fix=fix)
         return stack([read(path) for path in paths])
+
+
+def _held(where: str, table: pyarrow.Table) -> pyarrow.Array:
+    """The rows for which an expression of columns holds, as a mask."""
+    from pyarrow import array
+
+    from . import _expr
+
+    names = _expr.names(_expr.parse(where))
+    known = {name: table[name] for name in table.column_names if name in names}
+    values = {name: column.to_pandas().to_numpy() for name, column in known.items()}
+    if names - known.keys():  # its message names the nearest of all columns
+        values = dict.fromkeys(table.column_names, ())
+    return array(_expr.condition(where, values, len(table)))

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
+
 from ._config import Study
 from ._digest import Science
 from ._state import Rows, State, limits_of
@@ -44,6 +46,7 @@ class Situation:
         slots: jobs that run side by side.
         own_inputs: a design's rows -> digests of the tasks' own input files.
         run_directories: task_ids -> how many of them have a run directory.
+        stopped: whether the newest plan was.
         rows: chunk -> task_id -> its last row in the store.
     """
 
@@ -52,7 +55,7 @@ class Situation:
     record: dict[str, Any] | None
     changed: Callable[[str], list[str]]
     slots: int
-    own_inputs: Callable[[Any, list[int]], list[str | None]]
+    own_inputs: Callable[[Any, numpy.ndarray], list[str | None]]
     run_directories: Callable[[list[str]], int]
     stopped: bool
     rows: Callable[[str], Mapping[str, Any]]
@@ -93,7 +96,7 @@ class Review:
     """What there is to do in one chunk."""
 
     past: Past
-    active: list[bool]
+    active: numpy.ndarray
     stale: list[Rows] = field(default_factory=list)
     unread: list[Rows] = field(default_factory=list)  # lack a metric, or have an old reading
     failed: list[Rows] = field(default_factory=list)  # to be tried again

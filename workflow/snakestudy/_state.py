@@ -92,8 +92,12 @@ class State:
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all."""
+    write_bytes(path, json.dumps(value, ensure_ascii=False).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(value, ensure_ascii=False))
+    temporary.write_bytes(content)
     os.replace(temporary, path)
 
 

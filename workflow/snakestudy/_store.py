@@ -22,6 +22,8 @@ from ._errors import UserError
 from ._manifest import Manifest
 from ._tables import footer_of, positions, read, stack, write
 
+REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -107,7 +109,7 @@ class Store:
         numbers = self.numbers()
         if len(numbers) == 1:
             made = footer_of(pa.parquet.read_schema(self.table("metadata", numbers[0])))
-            if all(made.get(name) == footer[name] for name in ("parameters", "derive")):
+            if all(made.get(name) == footer[name] for name in REMADE):
                 return numbers[0]
         names = {
             path.stem

@@ -14,6 +14,7 @@ from pyarrow import compute, parquet
 from ._values import as_text
 
 FOOTER = b"snakestudy"
+UNIQUE = ("task_id", "seq")  # not worth a dictionary
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
@@ -22,7 +23,9 @@ def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
-        parquet.write_table(table.replace_schema_metadata(metadata), temporary)
+        repeated = [name for name in table.column_names if name not in UNIQUE]
+        table = table.replace_schema_metadata(metadata)
+        parquet.write_table(table, temporary, use_dictionary=repeated)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

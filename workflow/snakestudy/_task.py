@@ -21,7 +21,8 @@ from . import _process
 from ._bash import bash_text
 from ._config import Task
 from ._layout import Layout
-from ._metrics import MetricError, as_columns, by_metric, load_function, read_metric
+from ._metrics import by_metric, read_metric
+from ._rows import RowError, as_columns, load_function
 from ._stage import fill, stage
 from ._values import as_text, nest
 
@@ -122,7 +123,7 @@ class Runner:
         result = Result(**{name: noted[name] for name in names})
         try:
             result.metrics = self._metrics(None, directory)
-        except MetricError as error:
+        except RowError as error:
             result.error = str(error)
         self._note(item, result, directory)
         return result
@@ -143,7 +144,7 @@ class Runner:
             returned = run(item, directory, attempt, result)
             if result.error is None:
                 result.metrics = self._metrics(returned, directory)
-        except MetricError as error:
+        except RowError as error:
             result.error = str(error)
         except (Exception, SystemExit) as error:
             traceback.print_exc()
@@ -190,7 +191,7 @@ class Runner:
         if self.task.command and handed:
             posted = directory / "results.json"
             if not posted.is_file():
-                raise MetricError("the task posted no rows (see post_run_results)")
+                raise RowError("the task posted no rows (see post_run_results)")
             returned = json.loads(posted.read_text(encoding="utf-8"))
         rows = by_metric(returned, handed) if handed or self.task.function else {}
         found = {}
@@ -200,8 +201,8 @@ class Runner:
                 continue
             try:
                 found[metric.name] = as_columns(rows[metric.name], self.taken)
-            except MetricError as error:
-                raise MetricError(f"metric {metric.name}: {error}") from None
+            except RowError as error:
+                raise RowError(f"metric {metric.name}: {error}") from None
         return found
 
     def _note(self, item: Item, result: Result, directory: Path) -> None:

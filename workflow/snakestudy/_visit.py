@@ -46,9 +46,7 @@ class Visit:
         self.order = self.manifest.order
         self.store = Store(self.layout.chunk_store(self.manifest.chunk))
         self.wanted = self.order["metrics"]
-        self.active = [
-            i for i, on in zip(self.manifest.ids, self.manifest.active, strict=True) if on
-        ]
+        self.active = self.manifest.active_ids
         self.files = Fingerprints.load(self.layout.fingerprints)
         self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
@@ -76,10 +74,11 @@ class Visit:
     def _todo(self, rows: dict[str, Row], struck: dict[str, int]) -> list[Item]:
         """The tasks to run: no row yet, a stale one, a failure that may be tried again."""
         table, found = self.manifest.table, []
-        inputs, attempts = (table[name].to_pylist() for name in ("_inputs", "_attempt"))
+        columns = (table[name].to_pylist() for name in ("_inputs", "_attempt", "_active"))
+        inputs, attempts, active = columns
         lists = {name: self.manifest.values(name) for name in self.manifest.parameters}
         for index, task_id in enumerate(self.manifest.ids):
-            if not self.manifest.active[index] or struck.get(task_id, 0) >= 2:
+            if not active[index] or struck.get(task_id, 0) >= 2:
                 continue
             row, tried, reread = rows.get(task_id), 0, False
             if row is not None and self._is_current(row, inputs[index]):
@@ -238,6 +237,7 @@ class Visit:
             "digest": self.order["digest"],
             "parameters": self.manifest.parameters,
             "derive": self.order["derive"],
+            "defaults": self.order["defaults"],
         }
 
     def _check_files(self) -> None:

@@ -91,7 +91,16 @@ def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str
         )
     elif found["failure"]:
         lines.append("  the next snakemake tries them again")
+    if _may_find_more(record):
+        lines.append("  run snakemake again: values_from may find more sets in these results")
     return found, "\n".join(lines)
+
+
+def _may_find_more(record: dict[str, Any]) -> bool:
+    """Whether tasks ran that the design of this study looks at."""
+    blocks = [block.get("values_from") for block in record["config"]["design"]]
+    looks = any(spec is not None and "study" not in spec for spec in blocks)
+    return looks and any(entry["pending"] for entry in record["chunks"].values())
 
 
 def main(arguments: Sequence[str]) -> int:

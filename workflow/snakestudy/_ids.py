@@ -1,0 +1,136 @@
+"""The task_ids of many parameter sets at once, as 64-bit numbers: task_id is their hex."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from binascii import hexlify, unhexlify
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from ._columns import Column
+from ._state import write_bytes
+from ._values import fragment
+
+REMEMBERED = 10_000  # sets; fewer are computed faster than they are read
+
+
+@dataclass
+class Memo:
+    """Keeps ids between invocations: one file for each set of columns in use."""
+
+    directory: Path
+    fresh: dict[str, numpy.ndarray] = field(default_factory=dict)
+    used: set[Path] = field(default_factory=set)
+
+    def load(self, key: str) -> numpy.ndarray | None:
+        """The ids of the columns with this key; None if they are not there as they were kept."""
+        for path in self.directory.glob(f"{key}-*"):
+            content = path.read_bytes()
+            if path.name == _name(key, content):
+                self.used.add(path)
+                return numpy.frombuffer(content, dtype=numpy.uint64)
+        return None
+
+    def save(self) -> None:
+        """Write what is new, remove what was not asked for."""
+        old = set(self.directory.glob("*")) - self.used if self.used or self.fresh else set()
+        for key, numbers in self.fresh.items():
+            content = numbers.tobytes()
+            self.directory.mkdir(parents=True, exist_ok=True)
+            write_bytes(self.directory / _name(key, content), content)
+        for path in old:
+            path.unlink(missing_ok=True)
+
+
+def _name(key: str, content: bytes) -> str:
+    return f"{key}-{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def task_numbers(columns: Mapping[str, Column], memo: Memo | None = None) -> numpy.ndarray:
+    """The task_id (see `_values.task_id`) of every set, as numbers of 64 bits.
+
+    Each distinct value is written as JSON once; what is left is one SHA-256 a set.
+
+    Args:
+        columns: the parameters that are part of the identity, at least one.
+        memo: where they were kept, if these columns were seen before.
+    """
+    rows = len(next(iter(columns.values())).codes)
+    key = _key(columns) if memo and rows >= REMEMBERED else None
+    known = memo.load(key) if memo and key else None
+    if known is not None:
+        return known
+    words = []
+    for name in sorted(columns):
+        column = columns[name]
+        texts = [fragment(name, value) for value in column.values]
+        fragments = [f"{text},".encode() if text else b"" for text in texts]
+        words.append(numpy.array([*fragments, b""], dtype=object)[column.codes].tolist())
+    sha256, join = hashlib.sha256, b"".join
+    digests = [
+        sha256(b"{" + join(row)[:-1] + b"}").digest()[:8] for row in zip(*words, strict=True)
+    ]
+    numbers = numpy.frombuffer(join(digests), dtype=">u8").astype(numpy.uint64)
+    if memo and key:
+        memo.fresh[key] = numbers
+    return numbers
+
+
+def as_texts(numbers: numpy.ndarray) -> Any:
+    """The numbers as task_ids: an Arrow array of texts.
+
+    >>> as_texts(numpy.array([255], dtype=numpy.uint64)).to_pylist()
+    ['00000000000000ff']
+    """
+    import pyarrow
+
+    ends = numpy.arange(0, 16 * len(numbers) + 1, 16, dtype=numpy.int32)
+    text = hexlify(numbers.astype(">u8").tobytes())
+    buffers = [pyarrow.py_buffer(buffer) for buffer in (ends, text)]
+    return pyarrow.StringArray.from_buffers(len(numbers), *buffers)
+
+
+def as_numbers(texts: Any) -> numpy.ndarray:
+    """The task_ids of an Arrow array of texts as numbers."""
+    joined = "".join(texts.to_pylist()) if len(texts) < 64 else _characters(texts)
+    return numpy.frombuffer(unhexlify(joined), dtype=">u8").astype(numpy.uint64)
+
+
+def _characters(texts: Any) -> bytes:
+    """The characters of an Arrow column, one after the other."""
+    import pyarrow
+
+    chunks = texts.chunks if isinstance(texts, pyarrow.ChunkedArray) else [texts]
+    found = []
+    for chunk in chunks:
+        first, end = chunk.offset, chunk.offset + len(chunk)
+        ends = numpy.frombuffer(chunk.buffers()[1], dtype=numpy.int32)
+        found.append(memoryview(chunk.buffers()[2])[ends[first] : ends[end]])
+    return b"".join(found)
+
+
+def first_of_each(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
+    """The rows at which each number occurs first, in order; `ordered` are the same numbers."""
+    if not (ordered[1:] == ordered[:-1]).any():
+        return numpy.arange(len(numbers))
+    return numpy.sort(numpy.unique(numbers, return_index=True)[1])
+
+
+def _key(columns: Mapping[str, Column]) -> str:
+    """A digest of the columns as they are held."""
+    sha = hashlib.sha256(json.dumps(sorted(columns)).encode())
+    for name in sorted(columns):
+        column = columns[name]
+        floats = all(type(value) is float for value in column.values)
+        if floats:
+            sha.update(numpy.array(column.values).tobytes())
+        else:
+            sha.update(json.dumps(column.values).encode())
+        sha.update(f"{len(column.values)} {floats}".encode())
+        sha.update(column.codes)
+    return sha.hexdigest()[:32]

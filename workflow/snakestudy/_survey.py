@@ -1,0 +1,257 @@
+"""A study as it lies there: what a plan is made from, read as late as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy
+
+from . import _plan
+from ._columns import Part, size
+from ._config import Study, keyed
+from ._digest import Fingerprints, Science, changes, design_files, science_of, settled
+from ._errors import UserError, nearest
+from ._ids import Memo
+from ._layout import Layout
+from ._situation import Past, Plan, Situation
+from ._stage import check_task, placeholders, source_path, target_name
+from ._state import Rows, State, load_record, load_states
+from ._values import digest_of
+
+if TYPE_CHECKING:
+    from ._design import Design
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A study as it lies there: what a plan is made from, and how to get at the rest."""
+
+    now: Situation
+    layout: Layout
+    fingerprints: Fingerprints
+    memo: Memo
+
+    @classmethod
+    def of(cls, study: Study, record: dict[str, Any] | None, layout: Layout, slots: int) -> Survey:
+        fingerprints = Fingerprints.load(layout.fingerprints)
+        science = science_of(study, fingerprints)
+        text_of = _texts(science, layout)
+        science = settled(science, record, text_of)
+        now = Situation(
+            study,
+            science,
+            record,
+            _changed(science, record, text_of),
+            slots,
+            lambda design, rows: _own_inputs(study, design, rows, fingerprints),
+            lambda ids: sum(layout.run_directory(task_id).is_dir() for task_id in ids),
+            (layout.store / f"stopped.{record['plan']}").exists() if record else False,
+            lambda chunk: _rows(layout, chunk),
+        )
+        return cls(now, layout, fingerprints, Memo(layout.ids))
+
+    def decide(self) -> Plan:
+        """The plan; the design is expanded only if what it is made from has changed."""
+        sources = self._sources()
+        known = self.fingerprints.design.get(sources)
+        if self._is_current(known):
+            return self._newest()
+        design = self.design()
+        self.fingerprints.design = {sources: design.digest}
+        if known is None and self._is_current(design.digest):
+            return self._newest()
+        return _plan.make(self.now, design, self.past())
+
+    def design(self) -> Design:
+        """The design as the configuration declares it now."""
+        from ._design import Maker, expand
+
+        config = self.now.study.config
+        maker = Maker(
+            config["derive"], config["defaults"], config["design_limit"], self._found, self.memo
+        )
+        design = expand(config["design"], maker)
+        check_task(self.now.study.task, design.columns)
+        return design
+
+    def past(self) -> dict[str, Past]:
+        """Every chunk that is there, started or only published."""
+        return _load_past(self.now.record, self.layout)
+
+    def _newest(self) -> Plan:
+        return Plan(self.now.record, unfinished=_plan.unfinished(self.now.record, self._states))
+
+    @cached_property
+    def _states(self) -> dict[str, State | None]:
+        record = self.now.record
+        return load_states(self.layout, record["chunks"] if record else ())
+
+    def _is_current(self, design_digest: str | None) -> bool:
+        published = {path.stem for path in self.layout.manifest("x").parent.glob("*.parquet")}
+        has_outputs = {c for c in self._states if self.layout.metadata(c).exists()}
+        return _plan.is_current(self.now, design_digest, self._states, published, has_outputs)
+
+    def _sources(self) -> str:
+        """The digest of all that the design is made from."""
+        config = self.now.study.config
+        names = ("design", "derive", "defaults", "design_limit")
+        outside = []
+        for key, block in keyed(config["design"]):
+            try:
+                outside.append(design_files(block, self.fingerprints.sha256))
+            except UserError as error:
+                raise error.under(key) from None
+            if "values_from" in block:
+                outside.append(self._state_of(block["values_from"]))
+        return digest_of([[config[name] for name in names], outside])
+
+    def _state_of(self, spec: Mapping[str, Any]) -> Any:
+        """What tells whether the results of a study moved."""
+        study = spec.get("study")
+        layout = self.layout if study is None else Layout(Path(study, "results"))
+        own = self.now.science.digest if study is None else None
+        states = sorted(layout.store.glob("*/state.json"))
+        return [own, layout.newest_plan(), [path.read_text() for path in states]]
+
+    def _found(self, spec: Mapping[str, Any]) -> Part:
+        """The sets that `values_from` takes from results."""
+        from ._results import Results, open
+
+        metric, where, columns = spec["metric"], spec.get("where"), spec["columns"]
+        study, known = Results(self.layout), self.now.science.metrics
+        if "study" in spec:
+            try:
+                study = open(spec["study"])
+            except UserError as error:
+                raise error.under("study") from None
+            known = load_record(study.layout)["metrics"]
+        if metric not in known:
+            raise UserError("is no metric", key="metric", value=metric, fix=nearest(metric, known))
+        if "study" not in spec:
+            return study.sets(metric, where, columns, self._counts)
+        part = study.sets(metric, where, columns)
+        if not size(part):
+            which = f" satisfies {where!r}" if where else " is there"
+            raise UserError(f"no row of {metric}{which}", key="study", value=spec["study"])
+        return part
+
+    def _counts(self, digest: str, kept: list[str]) -> bool:
+        """Whether rows with this digest are results of the study as it is."""
+        return digest[:16] in kept or not self.now.changed(digest[:16])
+
+
+def _texts(science: Science, layout: Layout) -> Callable[[str], str | None]:
+    """A function: SHA-256 -> the text of that code, as it is now or was once."""
+    paths = {sha: path for path, sha in science.files.items()}
+
+    def text_of(sha: str) -> str | None:
+        path = Path(paths[sha]) if sha in paths else layout.code / sha
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return text_of
+
+
+def _changed(
+    science: Science, record: dict[str, Any] | None, text_of: Callable[[str], str | None]
+) -> Callable[[str], tuple[str, ...]]:
+    """A function: digest of a row -> what changed since, in words."""
+
+    @cache
+    def changed(digest: str) -> tuple[str, ...]:
+        if digest == science.digest:
+            return ()
+        components = (record or {}).get("digests", {}).get(digest)
+        if components is None:
+            return ("what made them is not known",)
+        return tuple(changes(components, science.components, text_of))
+
+    return changed
+
+
+def _load_past(record: dict[str, Any] | None, layout: Layout) -> dict[str, Past]:
+    """Every chunk that is there, started or only published."""
+    from ._manifest import Manifest
+
+    chunks = record["chunks"] if record else {}
+    started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
+    past = {}
+    for chunk in sorted(started | chunks.keys()):
+        manifest, lost = None, False
+        for path in (layout.manifest(chunk), layout.chunk_store(chunk) / "manifest.parquet"):
+            try:
+                manifest = Manifest.load(path, ["task_id", "seq", "_active"])
+                break
+            except (OSError, ValueError, KeyError):
+                lost = True
+        if manifest is None:
+            continue
+        state = State.load(layout.chunk_store(chunk))
+        lost = lost or manifest.hash != chunks.get(chunk, {}).get("manifest", manifest.hash)
+        done = 0
+        if state is None or state.manifest != manifest.hash:
+            lost = lost or layout.metadata(chunk).exists()
+            done, state = _unfinished(layout, chunk, state)
+        is_started = chunk in started or layout.metadata(chunk).exists()
+        past[chunk] = Past(manifest, is_started, lost, state, done)
+    return past
+
+
+def _unfinished(layout: Layout, chunk: str, state: State | None) -> tuple[int, State | None]:
+    """How many rows a chunk has, and its state; a lost store's is taken from the outputs."""
+    from ._store import Store
+    from ._tables import read
+
+    rows = Store(layout.chunk_store(chunk)).rows().values()
+    if rows or not layout.metadata(chunk).exists():
+        return len(rows), state
+    names = ["digest", "status", "attempt", "seconds"]
+    columns = read(layout.metadata(chunk), names).to_pydict()
+    lines = list(zip(*(columns[name] for name in names), strict=True))
+    return len(lines), State("", "", tuple(Rows(d, s, a, 1, t) for d, s, a, t in lines))
+
+
+def _rows(layout: Layout, chunk: str) -> Mapping[str, Any]:
+    from ._store import Store
+
+    return Store(layout.chunk_store(chunk)).rows()
+
+
+def _own_inputs(
+    study: Study, design: Design, rows: numpy.ndarray, fingerprints: Fingerprints
+) -> list[str | None]:
+    """The digest of each task's own input files; null for all if there are none.
+
+    Raises:
+        UserError: for a file that is not there or a name that leaves the run directory.
+    """
+    items = [i for i in study.task.inputs if "{" in i.path or "{" in (i.rename or "")]
+    if not items or not len(rows):
+        return [None] * len(rows)
+    names = {name for item in items for name in placeholders(item.path + (item.rename or ""))}
+    lists = {n: design.columns[n].take(rows).to_list() for n in names if n in design.columns}
+    digests: list[str | None] = []
+    for position, task_id in enumerate(design.ids_of(rows)):
+        values = {name: values[position] for name, values in lists.items()}
+        values = {"task_id": task_id, "threads": study.task.threads, **values}
+        contents = []
+        for item in items:
+            try:
+                path = source_path(item, values)
+                target_name(item, path, values)
+            except UserError as error:
+                raise error.under("task.inputs") from None
+            try:
+                contents.append(fingerprints.sha256(path))
+            except OSError as error:
+                raise UserError(
+                    f"{error.strerror} (for task {values})", key="task.inputs", value=path
+                ) from None
+        digests.append(digest_of(contents)[:8])
+    return digests
