@@ -106,7 +106,7 @@ def _evaluated(
         try:
             values_of(failing)
         except UserError as one:
-            raise UserError(f"{one.problem} for {_set(part, failing[0])}", fix=one.fix) from None
+            raise one.going_on(f"for {_set(part, failing[0])}") from None
         raise error from None
 
 

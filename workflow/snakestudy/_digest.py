@@ -223,7 +223,7 @@ def design_files(block: Mapping[str, Any], sha256: Callable[[str], str]) -> dict
         try:
             files[path] = sha256(path)
         except OSError as error:
-            problem = error.strerror or str(error)
+            problem = error.strerror if os.path.exists(path) else "is no file"
             raise UserError(
                 problem, key=key, value=path, fix="Write a path relative to the study."
             ) from None

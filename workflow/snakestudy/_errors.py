@@ -36,16 +36,19 @@ class UserError(Exception):
 
     def at(self, file: str | None = None, key: str | None = None) -> UserError:
         """The same error with its place filled in where it was not known."""
-        value = {} if self.value is _NOTHING else {"value": self.value}
-        return UserError(
-            self.problem, file=self.file or file, key=self.key or key, fix=self.fix, **value
-        )
+        return self._with(file=self.file or file, key=self.key or key)
 
     def under(self, key: str) -> UserError:
         """The same error with its key seen from one level further out."""
-        inner = f"{key}.{self.key}" if self.key else key
-        value = {} if self.value is _NOTHING else {"value": self.value}
-        return UserError(self.problem, file=self.file, key=inner, fix=self.fix, **value)
+        return self._with(key=f"{key}.{self.key}" if self.key else key)
+
+    def going_on(self, words: str) -> UserError:
+        """The same error with its problem told in more words."""
+        return self._with(problem=f"{self.problem} {words}")
+
+    def _with(self, **changes: Any) -> UserError:
+        names = ("problem", "file", "key", "value", "fix")
+        return UserError(**{**{name: getattr(self, name) for name in names}, **changes})
 
 
 class Stopped(Exception):

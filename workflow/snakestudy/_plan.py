@@ -88,13 +88,13 @@ class Standing:
     """The chunks that stay as they are cut.
 
     Attributes:
-        known: the tasks they hold, sorted.
+        new: the tasks of the design that none of them holds, sorted.
         top, last_seq: the highest number of a chunk and of a task.
         gone: tasks taken out of the design with their whole chunk.
     """
 
     reviews: dict[str, Review]
-    known: numpy.ndarray
+    new: numpy.ndarray
     top: int
     last_seq: int
     gone: int
@@ -108,7 +108,7 @@ def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
     """
     standing = _go_through(now, design, past)
     reviews = standing.reviews
-    rest = new_in(design, standing.known)
+    rest = rows_of(design, standing.new)
     chosen = pilot(rest, design.size, now.study.invocation.get("pilot"))
     reasons = [*design.notes, *reasons_of(now, reviews, len(chosen), standing.gone)]
     if len(chosen) < len(rest):
@@ -144,8 +144,7 @@ def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
 def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Standing:
     """Review the chunks that are there; those that were never started may be cut anew."""
     same_cut = bool(now.record) and now.record["cut"] == cut_of(now.study, now.slots)
-    together = sorted_together([old.manifest.numbers for old in past.values()])
-    left = together[~is_among(together, design.ordered)]
+    left, new = differences(design, [old.manifest.numbers for old in past.values()])
     reviews: dict[str, Review] = {}
     staying, gone, top, last_seq = [], 0, -1, -1
     for chunk, old in sorted(past.items()):
@@ -160,22 +159,28 @@ def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Sta
             _look_at_inputs(reviews[chunk], now, design)
         elif now.record and chunk in now.record["chunks"]:
             gone += now.record["chunks"][chunk]["tasks"]
-    known = together if len(staying) == len(past) else sorted_together(staying)
-    return Standing(reviews, known, top, last_seq, gone)
+    if len(staying) < len(past):
+        _, new = differences(design, staying)
+    return Standing(reviews, new, top, last_seq, gone)
 
 
-def sorted_together(numbers: list[numpy.ndarray]) -> numpy.ndarray:
-    together = numpy.concatenate(numbers) if numbers else numpy.empty(0, dtype=numpy.uint64)
-    together.sort()
-    return together
+def differences(design: Design, chunks: list[numpy.ndarray]) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The tasks of chunks that are not in the design, and the design's that are in none; sorted."""
+    known = numpy.concatenate(chunks) if chunks else numpy.empty(0, dtype=numpy.uint64)
+    known.sort()
+    at = numpy.searchsorted(design.ordered, known)
+    numpy.minimum(at, design.size - 1, out=at)
+    common = design.ordered[at] == known
+    is_known = numpy.zeros(design.size, dtype=bool)
+    is_known[at[common]] = True
+    return known[~common], design.ordered[~is_known]
 
 
-def new_in(design: Design, known: numpy.ndarray) -> numpy.ndarray:
-    """The design's rows that are not among these sorted tasks."""
-    new = design.ordered[~is_among(design.ordered, known)]
-    if len(new) == design.size:
+def rows_of(design: Design, tasks: numpy.ndarray) -> numpy.ndarray:
+    """The design's rows of these sorted tasks of it."""
+    if len(tasks) == design.size:
         return numpy.arange(design.size)
-    return numpy.flatnonzero(is_among(design.numbers, new))
+    return numpy.flatnonzero(is_among(design.numbers, tasks))
 
 
 def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:

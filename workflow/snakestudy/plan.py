@@ -91,15 +91,14 @@ def _keep_text(path: str, sha: str, layout: Layout) -> None:
 
 
 def _environment() -> dict[str, Any]:
-    from importlib.metadata import distributions
-
-    packages = {d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]}
+    paths = (path.name for place in sys.path for path in Path(place).glob("*.dist-info"))
+    packages = (name.removesuffix(".dist-info").rsplit("-", 1) for name in paths)
     return {
         "python": platform.python_version(),
         "executable": sys.executable,
         "platform": platform.platform(),
         "host": platform.node(),
-        "packages": dict(sorted(packages.items())),
+        "packages": dict(sorted(packages)),
     }
 
 
