@@ -169,11 +169,12 @@ def _module_files(name: str, roots: list[str]) -> list[str]:
 
 def named_files(path: str) -> list[str]:
     """The files of the study that a Python file names in its texts."""
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    texts = {
-        n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and type(n.value) is str
-    }
-    return sorted(text for text in texts if _is_file(text))
+    try:
+        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return []
+    constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return sorted(text for text in constants if isinstance(text, str) and _is_file(text))
 
 
 def _is_file(text: str) -> bool:

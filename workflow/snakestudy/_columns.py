@@ -72,7 +72,17 @@ def plain_list(values: Iterable[Any]) -> list[Any]:
 
 
 def from_columns(columns: Mapping[str, Iterable[Any]]) -> Part:
-    return {name: Column.of(plain_list(values)) for name, values in columns.items()}
+    return {name: _dense(plain_list(values)) for name, values in columns.items()}
+
+
+def _dense(values: list[Any]) -> Column:
+    """The values as a column; if they are few of one kind, each is held once."""
+    kinds = {type(value) for value in values}
+    few = dict.fromkeys(values) if len(kinds) == 1 and kinds <= {int, float, str} else values
+    if 2 * len(few) > len(values):
+        return Column.of(values)
+    codes = dict(zip(few, range(len(few)), strict=True))
+    return Column(tuple(few), numpy.array([codes[value] for value in values], dtype=numpy.int32))
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Part:

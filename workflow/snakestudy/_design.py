@@ -32,7 +32,7 @@ from ._ids import Memo, as_texts, first_of_each, task_numbers
 from ._layout import RESERVED_PARAMETERS
 from ._sample import sample
 from ._sources import from_python, from_table
-from ._values import canonical
+from ._values import canonical, digest_of
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ class Design:
     """Parameter sets as columns, parameters first, then the derived; ids unique, in order.
 
     Attributes:
-        derived: columns that are no part of a task's identity -> what they come from.
+        derived: columns that are no part of a task's identity -> formula, None for labels.
         numbers: the task_ids as 64-bit numbers (see `_ids`); `ordered`: the same, sorted.
         notes: what was dropped or not found, for people.
     """
 
     columns: dict[str, Column]
-    derived: dict[str, str]
+    derived: dict[str, str | None]
     numbers: numpy.ndarray
     ordered: numpy.ndarray
     notes: tuple[str, ...] = ()
@@ -100,7 +100,24 @@ class Design:
         """Of all that a plan takes from the design."""
         sha = hashlib.sha256(json.dumps([list(self.columns), self.derived]).encode())
         sha.update(self.ordered)
+        for name in self._labels:
+            sha.update(self._digest(name, numpy.arange(self.size)).encode())
         return sha.hexdigest()[:16]
+
+    def derived_for(self, tasks: numpy.ndarray) -> dict[str, str]:
+        """Column -> what decides its values for these tasks: the formula, a digest of labels."""
+        rows = self.rows_of(tasks) if self._labels else tasks
+        labels = {name: self._digest(name, rows) for name in self._labels}
+        return {name: formula or labels[name] for name, formula in self.derived.items()}
+
+    @property
+    def _labels(self) -> list[str]:
+        return [name for name, formula in self.derived.items() if formula is None]
+
+    def _digest(self, name: str, rows: numpy.ndarray) -> str:
+        column = self.columns[name]
+        codes = numpy.where(rows < 0, -1, column.codes[rows])
+        return digest_of(Column(column.values, codes).to_list())
 
 
 @dataclass(frozen=True)
@@ -227,8 +244,7 @@ def expand(blocks: Sequence[Mapping[str, Any]], maker: Maker) -> Design:
     labels = {name for one in made for name in one.labels}
     order = sorted(columns, key=lambda name: (name in labels) + 2 * (name in maker.formulas))
     columns = {name: columns[name] for name in order}
-    derived = {name: _digest(columns[name]) for name in columns if name in labels}
-    derived.update(maker.derive)
+    derived = {**{name: None for name in columns if name in labels}, **maker.derive}
     notes = _notes(made, blocks, doubled)
     return Design(columns, derived, numbers, ordered, notes, tuple(made), doubled)
 
@@ -248,10 +264,6 @@ def _notes(made: Sequence[Block], blocks: Sequence[Any], doubled: int) -> tuple[
     if doubled:
         notes.append(f"{counted(doubled, 'doubled set')} dropped")
     return tuple(notes)
-
-
-def _digest(column: Column) -> str:
-    return hashlib.sha256(json.dumps(column.values).encode() + column.codes.tobytes()).hexdigest()
 
 
 def _check_columns(columns: Mapping[str, Column], made: Sequence[Block], maker: Maker) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import hexlify, unhexlify
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy
 
 from ._columns import Column
 from ._state import write_bytes
-from ._values import fragment
+from ._values import canonical
 
 REMEMBERED = 10_000  # sets; fewer are computed faster than they are read
 
@@ -68,8 +68,7 @@ def task_numbers(columns: Mapping[str, Column], memo: Memo | None = None) -> num
     words = []
     for name in sorted(columns):
         column = columns[name]
-        texts = [fragment(name, value) for value in column.values]
-        fragments = [f"{text},".encode() if text else b"" for text in texts]
+        fragments = _fragments(name, column.values)
         words.append(numpy.array([*fragments, b""], dtype=object)[column.codes].tolist())
     sha256, join = hashlib.sha256, b"".join
     digests = [
@@ -79,6 +78,13 @@ def task_numbers(columns: Mapping[str, Column], memo: Memo | None = None) -> num
     if memo and key:
         memo.fresh[key] = numbers
     return numbers
+
+
+def _fragments(name: str, values: Sequence[Any]) -> list[bytes]:
+    """`_values.fragment` and a comma for each value."""
+    key = json.dumps(name)
+    texts = (None if value is None else canonical(value) for value in values)
+    return [b"" if text is None else f"{key}:{text},".encode() for text in texts]
 
 
 def as_texts(numbers: numpy.ndarray) -> Any:

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from ._errors import UserError
 from ._ids import as_numbers
+from ._layout import Layout
 from ._tables import array, footer_of, read, write
 
 _OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs")
@@ -102,6 +103,16 @@ class Manifest:
         manifest = cls(footer["order"], table.replace_schema_metadata(None), part_of)
         manifest.__dict__["hash"] = footer["manifest"]
         return manifest
+
+    @classmethod
+    def of(cls, layout: Layout, chunk: str, columns: list[str] | None = None) -> Manifest | None:
+        """A chunk's manifest as published, or else as its last visit found it."""
+        for path in (layout.manifest(chunk), layout.chunk_store(chunk) / "manifest.parquet"):
+            try:
+                return cls.load(path, columns)
+            except (OSError, ValueError, KeyError):
+                continue
+        return None
 
     def whole(self) -> Manifest:
         """The manifest with all columns of its file.

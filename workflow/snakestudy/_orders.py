@@ -41,7 +41,8 @@ class Orders:
         for name, column in self.design.columns.items():
             columns[name], is_json = self._column(column, rows)
             as_json += [name] if is_json else []
-        return Manifest(self._order(chunk, [], as_json), pa.table(columns))
+        order = self._order(chunk, self.design.numbers[rows], [], as_json)
+        return Manifest(order, pa.table(columns))
 
     def anew(self, found: Review, keep: bool) -> Manifest:
         """The manifest of a chunk that is there, brought up to the study as it is now."""
@@ -69,7 +70,8 @@ class Orders:
         for name in names:
             columns[name], is_json = self._merged(name, rows, old, found.active)
             as_json += [name] if is_json else []
-        return Manifest(self._order(old.chunk, kept, as_json), pa.table(columns))
+        order = self._order(old.chunk, old.numbers, kept, as_json)
+        return Manifest(order, pa.table(columns))
 
     def _attempts(self, found: Review) -> pa.Array:
         """The highest attempt of each task: that of a failure to be tried again goes on."""
@@ -118,7 +120,9 @@ class Orders:
         nothing = numpy.array([value is None for value in values], dtype=bool)
         return encoded(values, numpy.where(nothing[codes], -1, codes))
 
-    def _order(self, chunk: str, kept: list[str], as_json: list[str]) -> dict[str, Any]:
+    def _order(
+        self, chunk: str, tasks: numpy.ndarray, kept: list[str], as_json: list[str]
+    ) -> dict[str, Any]:
         study, science = self.now.study, self.now.science
         known = self.now.record["digests"] if self.now.record else {}
         same = [digest for digest in known if not self.now.changed(digest)]
@@ -134,7 +138,7 @@ class Orders:
             "kept": kept,
             "files": science.files,
             "metrics": science.metrics,
-            "derive": self.design.derived,
+            "derive": self.design.derived_for(tasks),
             "defaults": study.config["defaults"],
             "json": as_json,
         }

@@ -228,7 +228,7 @@ def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -
         or past.lost
         or not past.finished
         or (active != past.manifest.active).any()
-        or order["derive"] != design.derived
+        or order["derive"] != design.derived_for(past.manifest.numbers)
         or order["defaults"] != now.study.config["defaults"]
         or order["metrics"].keys() != wanted.keys()
         or now.study.invocation.get("rehash")

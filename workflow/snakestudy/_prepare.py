@@ -100,17 +100,16 @@ def prepare(
         plan = survey.decide()
     except UserError as error:
         raise error.at(file=configfile) from None
+    proposal = None
+    if plan.is_new:
+        hashes = [manifest.hash for manifest in plan.manifests.values()]
+        proposal = layout.proposals / digest_of([plan.record, hashes])
     if not dry_run:
-        survey.fingerprints.save(layout.fingerprints)
-    if not plan.is_new:
-        return Prepared(study.config, plan.record, unfinished=plan.unfinished)
-    proposal = layout.proposals / digest_of(
-        [plan.record, [m.hash for m in plan.manifests.values()]]
-    )
-    if not dry_run:
-        _write_proposal(proposal, plan, layout)
-        survey.memo.save()
-    return Prepared(study.config, plan.record, tuple(plan.manifests), proposal)
+        if proposal:
+            _write_proposal(proposal, plan, layout)
+        survey.save()
+    publishes = tuple(plan.manifests)
+    return Prepared(study.config, plan.record, publishes, proposal, plan.unfinished)
 
 
 def announce(prepared: Prepared) -> str:

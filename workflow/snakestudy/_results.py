@@ -106,7 +106,8 @@ class Results:
         for chunk, entry in self._record()["chunks"].items():
             store = Store(self.layout.chunk_store(chunk))
             rows = store.rows()
-            active = Manifest.load(self.layout.manifest(chunk)).active_ids
+            manifest = Manifest.of(self.layout, chunk)
+            active = manifest.active_ids if manifest else []
             if counts is not None:
                 rows = {i: row for i, row in rows.items() if counts(row.digest, entry["kept"])}
             for part in store.numbers():
@@ -154,7 +155,9 @@ class Results:
         wanted, values = set(ids), {}
         parameters: set[str] = set()
         for chunk in self._record()["chunks"]:
-            manifest = Manifest.load(self.layout.manifest(chunk))
+            manifest = Manifest.of(self.layout, chunk)
+            if manifest is None:
+                continue
             own = [name for name in names if name in manifest.parameters]
             parameters.update(own)
             for task_id, *row in zip(manifest.ids, *map(manifest.values, own), strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stdout
+from contextlib import chdir, redirect_stdout
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -45,8 +45,10 @@ def from_python(target: str, limit: int) -> Part:
         UserError: if it fails (with the traceback from the user's file on), gives nothing,
             too much, or mappings with unequal keys.
     """
+    places = list(sys.path)
     try:
-        with redirect_stdout(sys.stderr):  # stdout may be Snakemake's, for --dag
+        # Stdout may be Snakemake's, for --dag; and Snakemake still has modules to import.
+        with redirect_stdout(sys.stderr), chdir("."):
             given = load_function(target, Path.cwd())()
             if not _is_table(given):
                 given = list(islice(_iterable(given), limit + 1))
@@ -54,6 +56,8 @@ def from_python(target: str, limit: int) -> Part:
         raise
     except (Exception, SystemExit) as error:
         raise UserError(f"fails:\n{_traceback(error, target)}", value=target) from None
+    finally:
+        sys.path[:] = places
     if not _is_table(given):
         return _from_mappings(given, target, limit)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,26 @@ class Survey:
         )
         design = expand(config["design"], maker)
         check_task(self.now.study.task, design.columns)
-        return design
+        return replace(design, notes=(*design.notes, *self._drawn_anew()))
+
+    def _drawn_anew(self) -> list[str]:
+        """A word on samples that could not keep their first points."""
+        before = self.now.record["config"]["design"] if self.now.record else []
+        notes = []
+        for (key, new), old in zip(keyed(self.now.study.config["design"]), before, strict=False):
+            new, old = new.get("sample", {}), old.get("sample", {})
+            if old and new.get("method") == "lhs" and new["n"] != old["n"]:
+                notes.append(
+                    f"{key}.sample: lhs drew all points anew, as n changed from {old['n']:,} to "
+                    f"{new['n']:,} (sobol, halton and random keep the first ones)"
+                )
+        return notes
+
+    def save(self) -> None:
+        """Keep what the next survey need not compute, if there is a store."""
+        if self.layout.store.is_dir():
+            self.fingerprints.save(self.layout.fingerprints)
+            self.memo.save()
 
     def past(self) -> dict[str, Past]:
         """Every chunk that is there, started or only published."""
@@ -183,16 +202,11 @@ def _load_past(record: dict[str, Any] | None, layout: Layout) -> dict[str, Past]
     started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
     past = {}
     for chunk in sorted(started | chunks.keys()):
-        manifest, lost = None, False
-        for path in (layout.manifest(chunk), layout.chunk_store(chunk) / "manifest.parquet"):
-            try:
-                manifest = Manifest.load(path, ["task_id", "seq", "_active"])
-                break
-            except (OSError, ValueError, KeyError):
-                lost = True
+        manifest = Manifest.of(layout, chunk, ["task_id", "seq", "_active"])
         if manifest is None:
             continue
         state = State.load(layout.chunk_store(chunk))
+        lost = manifest.part_of != layout.manifest(chunk)
         lost = lost or manifest.hash != chunks.get(chunk, {}).get("manifest", manifest.hash)
         done = 0
         if state is None or state.manifest != manifest.hash:

@@ -48,6 +48,8 @@ def canonical(value: Any) -> str:
     """
     if type(value) is float:
         return str(int(value)) if value.is_integer() else repr(value)
+    if type(value) is int:
+        return str(value)
     if isinstance(value, list):
         return "[" + ",".join(map(canonical, value)) + "]"
     if isinstance(value, dict):
