@@ -6,20 +6,17 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ._errors import UserError, nearest
+from ._errors import UserError
 from ._layout import RESERVED_METRICS
+from ._schema import SCHEMA, check_schema, schema, with_defaults
 from ._values import digest, plain
 from ._yaml import read_yaml
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 INVOCATION_KEYS = ("retry", "rehash", "pilot")  # for --config only
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -138,9 +135,9 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
 def resolve(file: str, config: dict[str, Any]) -> dict[str, Any]:
     """The configuration checked, with every default and every short form written out."""
     try:
-        _check_schema(config)
-        resolved = _with_defaults(config, _schema())
-        task = _with_defaults(config["task"], _schema()["$defs"]["task"])
+        check_schema(config)
+        resolved = with_defaults(config, schema())
+        task = with_defaults(config["task"], schema()["$defs"]["task"])
         design = config["design"]
         blocks = design if isinstance(design, list) else [design]
         resolved["design"] = [_resolve_block(block) for block in blocks]
@@ -161,84 +158,6 @@ def seconds(duration: float | str) -> float:
     if isinstance(duration, str):
         return float(duration[:-1]) * _SECONDS[duration[-1]]
     return float(duration)
-
-
-def _schema() -> dict[str, Any]:
-    global _SCHEMA
-    if _SCHEMA is None:
-        _SCHEMA = yaml.safe_load(SCHEMA.read_text())
-    return _SCHEMA
-
-
-_SCHEMA: dict[str, Any] | None = None
-
-
-def _with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    filled = dict(values)
-    for key, rule in schema["properties"].items():
-        if "default" in rule:
-            filled.setdefault(key, deepcopy(rule["default"]))
-        kinds = [rule, *rule.get("anyOf", ())]
-        if type(filled.get(key)) is float and any(kind.get("type") == "integer" for kind in kinds):
-            filled[key] = int(filled[key])  # 1e3 is as good as 1000
-        if rule.get("type") == "object" and "properties" in rule:
-            filled[key] = _with_defaults(filled[key], rule)
-    return filled
-
-
-def _check_schema(config: dict[str, Any]) -> None:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    error = best_match(Draft202012Validator(_schema()).iter_errors(config))
-    if error is None:
-        return
-    key = ".".join(str(part) for part in error.absolute_path)
-    rule, wanted, value = error.validator, error.validator_value, error.instance
-    if rule == "additionalProperties":
-        known = error.schema["properties"]
-        word = next(name for name in value if name not in known)
-        key = f"{key}.{word}" if key else word
-        raise UserError("unknown key", key=key, value=value[word], fix=nearest(word, known))
-    if rule == "required":
-        word = next(name for name in wanted if name not in value)
-        raise UserError(f"the key {word} is missing", key=key or None, fix=_described(error, word))
-    message, fix = _in_words(rule, wanted, error)
-    raise UserError(message, key=key, value=value, fix=fix)
-
-
-def _described(error: Any, word: str) -> str:
-    return error.schema["properties"].get(word, {}).get("description", "")
-
-
-def _in_words(rule: str, wanted: Any, error: Any) -> tuple[str, str | None]:
-    """What a broken rule of the schema means, and what to write instead."""
-    described = error.schema.get("description")
-    if rule == "enum":
-        return "is not known", nearest(str(error.instance), map(str, wanted))
-    if rule == "type":
-        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        names = {"object": "mapping", "array": "list"}
-        for kind, name in names.items():
-            kinds = kinds.replace(kind, name)
-        return f"must be of type {kinds}", described
-    if rule in ("minLength", "minItems", "minProperties"):
-        return "is empty", described or "Write at least one."
-    if rule == "minimum":
-        return f"must be at least {wanted}", described
-    if rule == "exclusiveMinimum":
-        return f"must be more than {wanted}", described
-    if rule == "pattern":
-        if "threads" in wanted:
-            return "is no name for a resource", "threads, mem_mb and runtime are keys of task."
-        if "A-Z" in wanted:
-            return "is no name for a variable", "Write letters, digits and _."
-        if "py" in wanted:
-            return "must name a function", "Write path/to/file.py:function."
-        return "is no duration", "Write for example 30s, 20m, 2h or 1d."
-    if rule == "anyOf":
-        return "is not of a known form", described
-    return error.message, described
 
 
 def keyed(blocks: list[Any]) -> list[tuple[str, Any]]:

@@ -28,7 +28,7 @@ from ._columns import (
 from ._config import keyed
 from ._derive import at, derived_columns, held_by, parsed
 from ._errors import UserError, counted, nearest
-from ._ids import Memo, as_texts, first_of_each, task_numbers
+from ._ids import Memo, as_texts, first_of_each, is_among, task_numbers
 from ._layout import RESERVED_PARAMETERS
 from ._sample import sample
 from ._sources import from_python, from_table
@@ -89,6 +89,12 @@ class Design:
             return numpy.full(len(numbers), -1)
         at = numpy.searchsorted(self._sorted[1], numbers).clip(max=self.size - 1)
         return numpy.where(self._sorted[1][at] == numbers, self._sorted[0][at], -1)
+
+    def rows_among(self, tasks: numpy.ndarray) -> numpy.ndarray:
+        """The rows of some of its task_ids, sorted ones, in the design's order."""
+        if len(tasks) == self.size:
+            return numpy.arange(self.size)
+        return numpy.flatnonzero(is_among(self.numbers, tasks))
 
     @cached_property
     def _sorted(self) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -239,13 +245,13 @@ def expand(blocks: Sequence[Mapping[str, Any]], maker: Maker) -> Design:
     if doubled:
         columns = {name: column.take(unique) for name, column in columns.items()}
         numbers, ordered = numbers[unique], numpy.unique(ordered)
+    notes = _notes(made, blocks, doubled)
     if not len(numbers):
-        raise UserError("declares no parameter set yet", key="design")
+        raise UserError(f"declares no parameter set yet: {'; '.join(notes)}", key="design")
     labels = {name for one in made for name in one.labels}
     order = sorted(columns, key=lambda name: (name in labels) + 2 * (name in maker.formulas))
     columns = {name: columns[name] for name in order}
     derived = {**{name: None for name in columns if name in labels}, **maker.derive}
-    notes = _notes(made, blocks, doubled)
     return Design(columns, derived, numbers, ordered, notes, tuple(made), doubled)
 
 

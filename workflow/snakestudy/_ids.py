@@ -127,6 +127,34 @@ def first_of_each(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarr
     return numpy.sort(numpy.unique(numbers, return_index=True)[1])
 
 
+def differences(
+    ordered: numpy.ndarray, others: list[numpy.ndarray]
+) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The numbers of others that are not among the ordered ones, and those in no other; sorted.
+
+    >>> one, two = numpy.array([1, 2, 3]), [numpy.array([5, 2])]
+    >>> differences(one, two)
+    (array([5]), array([1, 3]))
+    """
+    known = numpy.concatenate([ordered[:0], *others])
+    known.sort()
+    at = numpy.searchsorted(ordered, known)
+    numpy.minimum(at, len(ordered) - 1, out=at)
+    common = ordered[at] == known
+    is_known = numpy.zeros(len(ordered), dtype=bool)
+    is_known[at[common]] = True
+    return known[~common], ordered[~is_known]
+
+
+def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
+    """Which of the numbers are among the ordered ones; fast where those are few."""
+    if not len(ordered):
+        return numpy.zeros(len(numbers), dtype=bool)
+    at = numpy.searchsorted(ordered, numbers)
+    numpy.minimum(at, len(ordered) - 1, out=at)
+    return ordered[at] == numbers
+
+
 def _key(columns: Mapping[str, Column]) -> str:
     """A digest of the columns as they are held."""
     sha = hashlib.sha256(json.dumps(sorted(columns)).encode())

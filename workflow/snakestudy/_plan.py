@@ -17,7 +17,7 @@ import numpy
 from ._config import Study
 from ._digest import Science
 from ._errors import UserError, counted
-from ._ids import as_texts
+from ._ids import as_texts, differences, is_among
 from ._reasons import CPU_HOUR, change_in_words, reasons_of, run_again
 from ._situation import Past, Plan, Review, Situation
 from ._state import Rows, State
@@ -108,7 +108,7 @@ def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
     """
     standing = _go_through(now, design, past)
     reviews = standing.reviews
-    rest = rows_of(design, standing.new)
+    rest = design.rows_among(standing.new)
     chosen = pilot(rest, design.size, now.study.invocation.get("pilot"))
     reasons = [*design.notes, *reasons_of(now, reviews, len(chosen), standing.gone)]
     if len(chosen) < len(rest):
@@ -144,7 +144,7 @@ def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
 def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Standing:
     """Review the chunks that are there; those that were never started may be cut anew."""
     same_cut = bool(now.record) and now.record["cut"] == cut_of(now.study, now.slots)
-    left, new = differences(design, [old.manifest.numbers for old in past.values()])
+    left, new = differences(design.ordered, [old.manifest.numbers for old in past.values()])
     reviews: dict[str, Review] = {}
     staying, gone, top, last_seq = [], 0, -1, -1
     for chunk, old in sorted(past.items()):
@@ -160,36 +160,8 @@ def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Sta
         elif now.record and chunk in now.record["chunks"]:
             gone += now.record["chunks"][chunk]["tasks"]
     if len(staying) < len(past):
-        _, new = differences(design, staying)
+        _, new = differences(design.ordered, staying)
     return Standing(reviews, new, top, last_seq, gone)
-
-
-def differences(design: Design, chunks: list[numpy.ndarray]) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The tasks of chunks that are not in the design, and the design's that are in none; sorted."""
-    known = numpy.concatenate(chunks) if chunks else numpy.empty(0, dtype=numpy.uint64)
-    known.sort()
-    at = numpy.searchsorted(design.ordered, known)
-    numpy.minimum(at, design.size - 1, out=at)
-    common = design.ordered[at] == known
-    is_known = numpy.zeros(design.size, dtype=bool)
-    is_known[at[common]] = True
-    return known[~common], design.ordered[~is_known]
-
-
-def rows_of(design: Design, tasks: numpy.ndarray) -> numpy.ndarray:
-    """The design's rows of these sorted tasks of it."""
-    if len(tasks) == design.size:
-        return numpy.arange(design.size)
-    return numpy.flatnonzero(is_among(design.numbers, tasks))
-
-
-def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
-    """Which of the numbers are among the ordered ones: fast where both are, or those are few."""
-    if not len(ordered):
-        return numpy.zeros(len(numbers), dtype=bool)
-    at = numpy.searchsorted(ordered, numbers)
-    numpy.minimum(at, len(ordered) - 1, out=at)
-    return ordered[at] == numbers
 
 
 def pilot(rest: numpy.ndarray, total: int, most: int | None) -> numpy.ndarray:

@@ -86,7 +86,12 @@ def _iterable(given: Any) -> Iterable[Any]:
 
 
 def _from_mappings(given: list[Any], target: str, limit: int) -> Part:
-    check_size(len(given), limit)
+    if len(given) > limit:
+        raise UserError(
+            f"gives more than design_limit ({limit:,}) parameter sets",
+            value=target,
+            fix="If that is meant, write a larger design_limit beside design.",
+        )
     if not given:
         raise UserError("gives no parameter set", value=target)
     for number, one in enumerate(given):

@@ -56,20 +56,24 @@ class Survey:
 
     def decide(self) -> Plan:
         """The plan; the design is expanded only if what it is made from has changed."""
-        sources = self._sources()
-        known = self.fingerprints.design.get(sources)
+        known = self.fingerprints.design.get(self._sources)
         if self._is_current(known):
             return self._newest()
         design = self.design()
-        self.fingerprints.design = {sources: design.digest}
+        self.fingerprints.design = {self._sources: design.digest}
         if known is None and self._is_current(design.digest):
             return self._newest()
         return _plan.make(self.now, design, self.past())
 
     def design(self) -> Design:
-        """The design as the configuration declares it now."""
+        """The design as the configuration declares it now.
+
+        Raises:
+            UserError: for what cannot be expanded, or a file that is not there.
+        """
         from ._design import Maker, expand
 
+        _ = self._sources  # its messages on files are better than those of reading them
         config = self.now.study.config
         maker = Maker(
             config["derive"], config["defaults"], config["design_limit"], self._found, self.memo
@@ -114,6 +118,7 @@ class Survey:
         has_outputs = {c for c in self._states if self.layout.metadata(c).exists()}
         return _plan.is_current(self.now, design_digest, self._states, published, has_outputs)
 
+    @cached_property
     def _sources(self) -> str:
         """The digest of all that the design is made from."""
         config = self.now.study.config

@@ -12,9 +12,9 @@ from ._columns import Column, groups, size
 from ._config import load
 from ._design import Block, Design
 from ._errors import UserError, counted, nearest, shown
+from ._ids import differences
 from ._layout import Layout
 from ._orders import cut
-from ._plan import differences, rows_of
 from ._prepare import Slots
 from ._situation import Situation
 from ._state import load_record
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         survey = Survey.of(study, record, layout, Slots(given.cores).of(study))
         design = survey.design()
         past = [old.manifest.numbers for old in survey.past().values() if old.started]
-        new = rows_of(design, differences(design, past)[1])
+        new = design.rows_among(differences(design.ordered, past)[1])
         text = [summary(study.name, design, new, survey.now)]
         if given.by is not None:
             text.append(counts(design, new, given.by))
