@@ -60,6 +60,7 @@ def manifest_of(columns: dict[str, list[Any]]) -> Manifest:
         "_active": [True] * count,
         "_attempt": pa.array([1] * count, pa.int32()),
         "_inputs": pa.array([None] * count, pa.string()),
+        "_redo": pa.array([0] * count, pa.int32()),
     }
     as_json = []
     for name, values in columns.items():
@@ -331,8 +332,9 @@ def test_manifest_hash_depends_on_order_tasks_and_attempts() -> None:
         changed("_active", pa.array([True, False])),
         changed("_attempt", pa.array([1, 2], pa.int32())),
         changed("_inputs", pa.array(["x", None])),
+        changed("_redo", pa.array([0, 2], pa.int32())),
     }
-    assert len(hashes) == 5
+    assert len(hashes) == 6
 
 
 # texts

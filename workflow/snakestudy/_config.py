@@ -17,7 +17,7 @@ from ._schema import SCHEMA, check_schema, schema, with_defaults
 from ._values import digest, plain
 from ._yaml import read_yaml
 
-INVOCATION_KEYS = ("retry", "rehash", "pilot")  # for --config only
+INVOCATION_KEYS = ("retry", "rehash", "pilot", "redo")  # for --config only
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -122,6 +122,10 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
     if type(pilot) is not int or pilot < 1:
         raise UserError(
             "is no number of tasks", key="--config pilot", value=pilot, fix="Write pilot=10."
+        )
+    if not isinstance(invocation.get("redo", ""), str):
+        raise UserError(
+            "is no expression", key="--config redo", value=overrides["redo"], fix="Write R0 > 3."
         )
     values = {key: value for key, value in overrides.items() if key not in invocation}
     key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))

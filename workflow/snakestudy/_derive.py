@@ -111,6 +111,11 @@ def _evaluated(
 
 
 def held_by(where: str, part: Part) -> numpy.ndarray:
+    """The rows for which an expression holds.
+
+    Raises:
+        UserError: if it reads what is no parameter, is no condition, or fails for a set.
+    """
     tree = _expr.parse(where)
     unknown = sorted(_expr.names(tree) - part.keys())
     if unknown:
@@ -121,7 +126,4 @@ def held_by(where: str, part: Part) -> numpy.ndarray:
         values = {name: column.take(rows).array() for name, column in reads.items()}
         return _expr.condition(where, values, len(rows))
 
-    rows = numpy.flatnonzero(_evaluated(held, numpy.arange(size(part)), part))
-    if not len(rows):
-        raise UserError("removes every parameter set", value=where)
-    return rows
+    return numpy.flatnonzero(_evaluated(held, numpy.arange(size(part)), part))

@@ -163,6 +163,8 @@ class Maker:
         before = size(part)
         if "where" in block and before:
             keep = at("where", held_by, block["where"], part)
+            if not len(keep):
+                raise UserError("removes every parameter set", key="where", value=block["where"])
             part = {name: column.take(keep) for name, column in part.items()}
         factors = tuple((kind, size(one)) for kind, one in parts)
         return Block(key, part, factors, before - size(part), labels)

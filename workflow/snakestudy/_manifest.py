@@ -1,9 +1,10 @@
 """Manifests: the order for one chunk, everything that is needed to run its tasks.
 
 Columns: task_id, seq, plan (that added the task), `_active`, `_attempt` (the highest
-try that may be made), `_inputs` (digest of the task's own input files, or null), then
-the parameters. A parameter whose values are not all bools, all ints, all floats or all
-texts is held as JSON, so that every value comes out as it went in.
+try that may be made), `_inputs` (digest of the task's own input files, or null), `_redo`
+(the plan that its row may not be older than), then the parameters. A parameter whose
+values are not all bools, all ints, all floats or all texts is held as JSON, so that every
+value comes out as it went in.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ._ids import as_numbers
 from ._layout import Layout
 from ._tables import array, footer_of, read, write
 
-_OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs")
+_OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs", "_redo")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ class Manifest:
         Parameters follow from the task_ids, what is derived and defaults from the order.
         """
         sha = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode())
-        for values in (self.numbers, self.active, self.table["_attempt"].to_numpy()):
+        counted = [self.table[name].to_numpy() for name in ("_attempt", "_redo")]
+        for values in (self.numbers, self.active, *counted):
             sha.update(numpy.ascontiguousarray(values))
         inputs = self.table["_inputs"]
         if inputs.null_count < len(inputs):

@@ -36,6 +36,7 @@ class Orders:
             "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
             "_attempt": _constant(tries, len(rows)),
             "_inputs": pa.array(self.now.own_inputs(self.design, rows), pa.string()),
+            "_redo": _constant(0, len(rows)),
         }
         as_json = []
         for name, column in self.design.columns.items():
@@ -62,6 +63,10 @@ class Orders:
         columns["_active"] = pa.array(found.active)
         columns["_attempt"] = self._attempts(found)
         columns["_inputs"] = pa.array(inputs, pa.string())
+        columns["_redo"] = old.table["_redo"]
+        if found.redone:
+            redo = numpy.where(found.redo, now.number + 1, old.table["_redo"].to_numpy())
+            columns["_redo"] = pa.array(redo.astype(numpy.int32))
         as_json = []
         dropped = {*old.order["derive"], *old.order["defaults"]} - self.design.columns.keys()
         remade = {*self.design.derived, *now.study.config["defaults"]}

@@ -7,7 +7,7 @@ compares the design with every manifest and orders what differs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -145,6 +145,7 @@ def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Sta
     """Review the chunks that are there; those that were never started may be cut anew."""
     same_cut = bool(now.record) and now.record["cut"] == cut_of(now.study, now.slots)
     left, new = differences(design.ordered, [old.manifest.numbers for old in past.values()])
+    again = _to_redo(now, design)
     reviews: dict[str, Review] = {}
     staying, gone, top, last_seq = [], 0, -1, -1
     for chunk, old in sorted(past.items()):
@@ -157,6 +158,11 @@ def _go_through(now: Situation, design: Design, past: Mapping[str, Past]) -> Sta
         if active.any():
             reviews[chunk] = _review(old, active, now, design)
             _look_at_inputs(reviews[chunk], now, design)
+            if again is not None:
+                redo = is_among(old.manifest.numbers, again) & active
+                reviews[chunk] = replace(
+                    reviews[chunk], redo=redo, rewrite=reviews[chunk].rewrite or bool(redo.any())
+                )
         elif now.record and chunk in now.record["chunks"]:
             gone += now.record["chunks"][chunk]["tasks"]
     if len(staying) < len(past):
@@ -177,6 +183,22 @@ def pilot(rest: numpy.ndarray, total: int, most: int | None) -> numpy.ndarray:
     random = Random(total)
     picks = [random.randrange(*stretch) for stretch in pairwise(bounds.tolist())]
     return rest[picks]
+
+
+def _to_redo(now: Situation, design: Design) -> numpy.ndarray | None:
+    """The tasks that `--config redo` asks for, sorted."""
+    where = now.study.invocation.get("redo")
+    if where is None:
+        return None
+    from ._derive import held_by
+
+    try:
+        rows = held_by(where, design.columns)
+        if not len(rows):
+            raise UserError("holds for no parameter set", value=where)
+    except UserError as error:
+        raise UserError(error.problem, file="--config redo", value=where, fix=error.fix) from None
+    return numpy.sort(design.numbers[rows])
 
 
 def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -> Review:
@@ -232,7 +254,8 @@ def _pending(found: Review, now: Situation, kept: bool) -> int:
     back = as_texts(past.numbers[found.active & ~past.active]).to_pylist()
     rows = now.rows(past.chunk) if back else {}
     missing = sum(task_id not in rows for task_id in back)
-    return missing + sum(row.tasks for row in changed + found.failed)
+    again = sum(row.tasks for row in changed + found.failed) + found.redone
+    return min(missing + again, int(found.active.sum()))
 
 
 def _is_stale(row: Rows, now: Situation, kept: list[str]) -> bool:

@@ -55,6 +55,10 @@ def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: in
     if unread:
         count = sum(row.tasks for row in unread)
         reasons.append(f"{words}: {counted(count, 'task')} read again from their run directories")
+    redone = sum(review.redone for review in found)
+    if redone:
+        where = now.study.invocation["redo"]
+        reasons.append(f"redo: {counted(redone, 'task')} with {where} run again")
     failed = sum(row.tasks for review in found for row in review.failed)
     if failed:
         reasons.append(f"{counted(failed, 'failed task')} tried again")

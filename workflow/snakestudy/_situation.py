@@ -101,7 +101,12 @@ class Review:
     unread: list[Rows] = field(default_factory=list)  # lack a metric, or have an old reading
     failed: list[Rows] = field(default_factory=list)  # to be tried again
     new_inputs: list[Rows] = field(default_factory=list)  # whose own input files changed
+    redo: numpy.ndarray | None = None  # which of its tasks the user wants again
     rewrite: bool = False
+
+    @property
+    def redone(self) -> int:
+        return 0 if self.redo is None else int(self.redo.sum())
 
 
 def run_dirs_of(study: Study) -> str:

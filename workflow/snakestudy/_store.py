@@ -33,6 +33,7 @@ class Row:
     digest: str
     attempt: int
     seconds: float
+    plan: int
     part: int
 
 
@@ -80,7 +81,7 @@ class Store:
 
     def rows(self) -> dict[str, Row]:
         """task_id -> its last row."""
-        names = ["task_id", "status", "digest", "attempt", "seconds"]
+        names = ["task_id", "status", "digest", "attempt", "seconds", "plan"]
         found: dict[str, Row] = {}
         for number in self.numbers():
             columns = read(self.table("metadata", number), names).to_pydict()

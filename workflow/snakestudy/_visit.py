@@ -74,14 +74,15 @@ class Visit:
     def _todo(self, rows: dict[str, Row], struck: dict[str, int]) -> list[Item]:
         """The tasks to run: no row yet, a stale one, a failure that may be tried again."""
         table, found = self.manifest.table, []
-        columns = (table[name].to_pylist() for name in ("_inputs", "_attempt", "_active"))
-        inputs, attempts, active = columns
+        names = ("_inputs", "_attempt", "_active", "_redo")
+        inputs, attempts, active, redo = (table[name].to_pylist() for name in names)
         lists = {name: self.manifest.values(name) for name in self.manifest.parameters}
         for index, task_id in enumerate(self.manifest.ids):
             if not active[index] or struck.get(task_id, 0) >= 2:
                 continue
             row, tried, reread = rows.get(task_id), 0, False
-            if row is not None and self._is_current(row, inputs[index]):
+            is_kept = row is not None and row.plan >= redo[index]
+            if is_kept and self._is_current(row, inputs[index]):
                 if row.status == "success":
                     if self._has_metrics(row):
                         continue
