@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from conftest import Study
+
 from snakestudy._values import task_id
 
 

@@ -66,6 +66,7 @@ class Runner:
     Attributes:
         study, runs: absolute directories.
         scratch: where functions without a run directory run.
+        own: the directory, there and empty, of a task that runs by itself in the foreground.
     """
 
     order: Mapping[str, Any]
@@ -73,6 +74,7 @@ class Runner:
     runs: Path
     scratch: Path
     plan: int
+    own: Path | None = None
 
     @cached_property
     def task(self) -> Task:
@@ -135,7 +137,7 @@ class Runner:
         directory = self.scratch
         try:
             if self.has_directory:
-                directory = fresh_directory(self.directory(item.task_id))
+                directory = self.own or fresh_directory(self.directory(item.task_id))
                 (directory / "params.json").write_text(json.dumps(nest(item.values)))
                 values = {**self._extra(item), **item.values}
                 files, shared = self.order["files"], self.runs / "shared"
@@ -159,7 +161,7 @@ class Runner:
         os.chdir(directory)
         os.environ.update(self._task_environment(item, directory, attempt))
         os.environ.update(self._env(item))
-        with _prints_to(directory) if self.has_directory else _PRINTS_ON:
+        with _prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:
             try:
                 return self.function(nest(item.values))
             except (Exception, SystemExit) as error:
