@@ -101,7 +101,7 @@ class Study:
 
 def environment() -> dict[str, str]:
     """What a user's shell has, with the package where `python -m snakestudy` finds it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
     return {**kept, "PATH": path, "PYTHONPATH": str(ROOT / "workflow"), "LANG": "C.UTF-8"}
 

@@ -674,3 +674,14 @@ def test_columns_null_missing_or_without_rows_in_a_chunk_have_one_type(study):
     study.snakemake()
     assert_one_table(study, {"a": [1, 3, 3], "y": [None, 1.0, 2.5], "z": [None, "t", None]})
     assert len(list((study.path / "results/fit").iterdir())) == 3
+
+
+def test_nothing_is_left_in_the_temporary_directory(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    study.edit("scripts/model.py", "    return", "    open('scratch.txt', 'w').close()\n    return")
+    study.edit("config/config.yaml", "tasks: 2", "tasks: 2, workers: 2")
+    study.snakemake()
+    assert not [path for path in (tmp_path / "temporary").iterdir() if "snakestudy" in path.name]

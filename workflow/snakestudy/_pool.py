@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mmap
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,6 +54,7 @@ class Pool:
         self, size: int, start: Mapping[str, Any], limit: float | None, slots: Path, log: BinaryIO
     ) -> None:
         self.start, self.limit, self.log = dict(start), limit, log
+        self.scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))  # functions run below it
         slots.write_bytes(bytes(SLOT.size * size))
         self.slot_file = slots.open("r+b")
         self.slots = mmap.mmap(self.slot_file.fileno(), 0)
@@ -95,6 +98,7 @@ class Pool:
             except subprocess.TimeoutExpired:
                 _process.kill_tree(worker.process.pid)
                 worker.process.wait()
+        shutil.rmtree(self.scratch, ignore_errors=True)
         self.slots.close()
         self.slot_file.close()
 
@@ -113,7 +117,7 @@ class Pool:
         )
         theirs.close()
         os.close(read_end)
-        ours.send(self.start)
+        ours.send({**self.start, "scratch": self.scratch / str(offset)})
         return _Worker(process, ours, lifeline, offset)
 
     def _give(self, worker: _Worker, queue: deque[Item]) -> None:

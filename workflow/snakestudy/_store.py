@@ -10,6 +10,7 @@ import fcntl
 import os
 import platform
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from ._errors import UserError
 from ._manifest import Manifest
-from ._tables import footer_of, positions, read, stack, write
+from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, write
 
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
 
@@ -84,9 +85,24 @@ class Store:
         names = ["task_id", "status", "digest", "attempt", "seconds", "plan"]
         found: dict[str, Row] = {}
         for number in self.numbers():
-            columns = read(self.table("metadata", number), names).to_pydict()
+            try:
+                columns = read(self.table("metadata", number), names).to_pydict()
+            except (Unreadable, FileNotFoundError):
+                continue  # the next visit sets the part aside
             for task_id, *values in zip(*(columns[name] for name in names), strict=True):
                 found[task_id] = Row(*values, number)
+        return found
+
+    def set_aside_damaged(self, chunk: str) -> list[Path]:
+        """Take parts out of use that are not as they were written; where they lie now.
+
+        Their tasks have no row any more, and run again.
+        """
+        found = []
+        for number in self.numbers():
+            part = self.parts / f"{number:06d}"
+            if not _is_whole(part, chunk):
+                found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
         return found
 
     def table(self, name: str, part: int) -> Path:
@@ -97,6 +113,7 @@ class Store:
         number = max(self.numbers(), default=0) + 1
         temporary = self.parts / f".{number:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
+        footer = {**footer, "tables": sorted(tables)}
         for name, table in tables.items():
             write(table, temporary / f"{name}.parquet", {**footer, "table": name})
         temporary.rename(self.parts / f"{number:06d}")
@@ -109,7 +126,7 @@ class Store:
         """
         numbers = self.numbers()
         if len(numbers) == 1:
-            made = footer_of(pa.parquet.read_schema(self.table("metadata", numbers[0])))
+            made = footer_of(schema_of(self.table("metadata", numbers[0])))
             if all(made.get(name) == footer[name] for name in REMADE):
                 return numbers[0]
         names = {
@@ -138,6 +155,20 @@ class Store:
         last = {task_id for task_id, row in rows.items() if row.part == part}
         ids = table["task_id"].to_pylist()
         return table.filter(pa.array([task_id in last for task_id in ids], pa.bool_()))
+
+
+def _is_whole(part: Path, chunk: str) -> bool:
+    """Whether a part has all its files, each can be read and was written for this chunk."""
+    try:
+        made = footer_of(read(part / "metadata.parquet").schema)
+        names = made.get("tables") or [path.stem for path in part.glob("*.parquet")]
+        footers = {name: footer_of(read(part / f"{name}.parquet").schema) for name in names}
+    except (Unreadable, FileNotFoundError):
+        return False
+    return all(
+        (footer.get("chunk"), footer.get("table")) == (chunk, name)
+        for name, footer in footers.items()
+    )
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:

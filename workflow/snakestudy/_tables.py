@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute, parquet
 
+from ._errors import UserError
 from ._values import as_text
 
 FOOTER = b"snakestudy"
@@ -25,16 +27,57 @@ def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
         metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
         repeated = [name for name in table.column_names if name not in UNIQUE]
         table = table.replace_schema_metadata(metadata)
-        parquet.write_table(table, temporary, use_dictionary=repeated)
+        parquet.write_table(table, temporary, use_dictionary=repeated, write_page_checksum=True)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+class Unreadable(UserError, ValueError):
+    """A parquet file that is truncated, empty or none at all."""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[parquet.ParquetFile]:
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except FileNotFoundError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise Unreadable(
+            f"cannot be read ({str(error).splitlines()[0]})",
+            file=str(path),
+            fix="Delete it and run snakemake: it is made again from what else is there.",
+        ) from None
+
+
 def read(path: Path, columns: list[str] | None = None) -> pa.Table:
-    """The one file's table (never a partitioned data set, whatever its path looks like)."""
-    with parquet.ParquetFile(path) as file:
+    """The one file's table (never a partitioned data set, whatever its path looks like).
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
         return file.read(columns)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
+        return file.schema_arrow
+
+
+def rows_in(path: Path) -> int:
+    """
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
+        return file.metadata.num_rows
 
 
 def footer_of(schema: pa.Schema) -> dict[str, Any]:

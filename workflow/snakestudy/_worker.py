@@ -11,7 +11,6 @@ import os
 import shutil
 import struct
 import sys
-import tempfile
 import threading
 import time
 from multiprocessing.connection import Connection
@@ -29,18 +28,17 @@ FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "
 
 def main() -> None:
     connection_fd, lifeline_fd, slot_fd, slot_offset = map(int, sys.argv[1:])
-    threading.Thread(target=_die_with_the_visit, args=(lifeline_fd,), daemon=True).start()
     connection = Connection(connection_fd)
     slot = mmap.mmap(slot_fd, 0)
-    scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))
-    runner = Runner(**connection.recv(), scratch=scratch)
+    runner = Runner(**connection.recv())
+    ending = (lifeline_fd, runner.scratch.parent)
+    threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
+    shutil.rmtree(runner.scratch, ignore_errors=True)  # of a worker that died
+    runner.scratch.mkdir()
     os.environ.update(runner.environment)
     keep_descriptors()
-    try:
-        while batch := connection.recv():
-            connection.send(_run_slice(runner, batch, slot, slot_offset))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    while batch := connection.recv():
+        connection.send(_run_slice(runner, batch, slot, slot_offset))
 
 
 def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) -> dict[str, Any]:
@@ -93,11 +91,12 @@ def _empty(scratch: Path) -> None:
             os.unlink(entry.path)
 
 
-def _die_with_the_visit(lifeline: int) -> None:
+def _die_with_the_visit(lifeline: int, scratch: Path) -> None:
     """End this process and what it runs as soon as the visit is gone, however it went."""
     os.read(lifeline, 1)
     for group in list(_process.running):
         _process.kill_tree(group)
+    shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
 
 

@@ -8,12 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pyarrow import parquet
-
 from ._errors import counted
 from ._layout import Layout
 from ._state import load_record, load_states, write_json
-from ._tables import read
+from ._tables import read, rows_in, schema_of
 
 SHOWN = 5  # failures told one by one
 
@@ -36,11 +34,11 @@ def tables(record: dict[str, Any], layout: Layout) -> dict[str, dict[str, Any]]:
     """metric -> its number of rows and its own columns."""
     found = {}
     for metric in record["metrics"]:
-        files = [parquet.ParquetFile(layout.output(metric, chunk)) for chunk in record["chunks"]]
+        files = [layout.output(metric, chunk) for chunk in record["chunks"]]
         parameters = {"task_id", *_parameters(record, layout)}
-        names = files[0].schema_arrow.names if files else []
+        names = schema_of(files[0]).names if files else []
         found[metric] = {
-            "rows": sum(file.metadata.num_rows for file in files),
+            "rows": sum(map(rows_in, files)),
             "columns": [name for name in names if name not in parameters],
         }
     return found
@@ -119,5 +117,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parameters(record: dict[str, Any], layout: Layout) -> list[str]:
-    names = parquet.read_schema(layout.tasks).names
+    names = schema_of(layout.tasks).names
     return [name for name in names if name not in ("task_id", "seq", "chunk", "plan", "status")]

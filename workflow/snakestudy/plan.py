@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ._environment import commit, environment
 from ._errors import UserError
 from ._layout import Layout
 from ._prepare import basis_of
-from ._state import load_record, write_json
+from ._state import load_record, metrics_in, write_json
 
 
 def publish(proposal: Path, layout: Layout) -> None:
@@ -40,8 +38,8 @@ def publish(proposal: Path, layout: Layout) -> None:
         _keep_text(path, sha, layout)
     record |= {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": _environment(),
-        "commit": _commit(),
+        "environment": environment(),
+        "commit": commit(),
     }
     manifests = layout.manifest("x").parent
     manifests.mkdir(parents=True, exist_ok=True)
@@ -69,15 +67,22 @@ def republish(layout: Layout) -> None:
 
 def _restore_stores(record: dict[str, Any], layout: Layout) -> None:
     """Where a chunk's store is lost, its outputs become the store's first part."""
+    from ._tables import footer_of, read, write
+
     for chunk in record["chunks"]:
         store, metadata = layout.chunk_store(chunk), layout.metadata(chunk)
         if (store / "parts").exists() or not metadata.exists():
             continue
+        digests = set(read(metadata, ["digest"])["digest"].to_pylist())
+        had = {metric for digest in digests for metric in metrics_in(digest)}
+        tables = sorted({"metadata", *(had & record["metrics"].keys())})
         part = store / "parts" / ".restored"
-        part.mkdir(parents=True, exist_ok=True)
-        for table in layout.results.glob(f"*/{chunk}.parquet"):
-            shutil.copy2(table, part / f"{table.parent.name}.parquet")
-        shutil.copy2(metadata, part / "metadata.parquet")
+        shutil.rmtree(part, ignore_errors=True)
+        outputs = {path.parent.name: path for path in layout.results.glob(f"*/{chunk}.parquet")}
+        for name, path in {**outputs, "metadata": metadata}.items():
+            table = read(path)
+            footer = {**footer_of(table.schema), "table": name, "tables": tables}
+            write(table, part / f"{name}.parquet", footer)
         part.rename(store / "parts" / "000001")
 
 
@@ -88,28 +93,6 @@ def _keep_text(path: str, sha: str, layout: Layout) -> None:
         if hashlib.sha256(content).hexdigest() == sha:  # else it was edited since, and is no use
             layout.code.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-
-
-def _environment() -> dict[str, Any]:
-    paths = (path.name for place in sys.path for path in Path(place).glob("*.dist-info"))
-    packages = (name.removesuffix(".dist-info").rsplit("-", 1) for name in paths)
-    return {
-        "python": platform.python_version(),
-        "executable": sys.executable,
-        "platform": platform.platform(),
-        "host": platform.node(),
-        "packages": dict(sorted(packages)),
-    }
-
-
-def _commit() -> str | None:
-    """The study's git commit, with + if there are changes beside it; None without git."""
-    try:
-        command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
 
 
 def main(arguments: Iterable[str]) -> int:

@@ -7,11 +7,14 @@ import fcntl
 from collections.abc import Sequence
 from pathlib import Path
 
+from ._environment import changes_in_words, environment
 from ._errors import UserError
 from ._layout import Layout
 from ._state import load_record, load_states
 from ._store import Store
 from .outcome import SHOWN, counts, failures
+
+MOST = 6  # changes of the environment named one by one
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -51,6 +54,10 @@ def describe(layout: Layout) -> str:
     lines += [f"  {reason}" for reason in record["why"]]
     pending = max(total - success - failure, 0)
     lines.append(f"  success {success:,}  failure {failure:,}  pending {pending:,}  of {total:,}")
+    moved = changes_in_words(record["environment"], environment())
+    if moved:
+        more = f", and {len(moved) - MOST} more" if len(moved) > MOST else ""
+        lines.append(f"  changed since that plan: {', '.join(moved[:MOST])}{more}")
     if unfinished:
         lines.append(f"  chunks unfinished: {len(unfinished)}, of which visited now: {running}")
     finished = [chunk for chunk in record["chunks"] if layout.metadata(chunk).exists()]

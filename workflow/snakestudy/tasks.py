@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import parquet
 
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record
-from ._tables import conform, footer_of, one_schema, positions, read, stack, write
+from ._tables import conform, footer_of, one_schema, positions, read, schema_of, stack, write
 
 
 def make(layout: Layout) -> None:
@@ -54,7 +53,7 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
 
 def unify(paths: Sequence[Path]) -> None:
     """Rewrite the files whose columns or types differ from those of all; keep their times."""
-    schemas = {path: parquet.read_schema(path) for path in paths}
+    schemas = {path: schema_of(path) for path in paths}
     if not schemas:
         return
     schema = _parameters_first(list(schemas.values()))
@@ -76,7 +75,7 @@ def remove_unowned(layout: Layout, chunks: set[str], metrics: set[str]) -> None:
             continue
         for path in directory.glob("*.parquet"):
             owned = path.stem in chunks and directory.name in owners
-            if not owned and footer_of(parquet.read_schema(path)).get("chunk") == path.stem:
+            if not owned and footer_of(schema_of(path)).get("chunk") == path.stem:
                 path.unlink()
         if directory.name not in owners and not any(directory.iterdir()):
             directory.rmdir()
