@@ -38,13 +38,13 @@ class Memo:
 
     def save(self) -> None:
         """Write what is new, remove what was not asked for."""
-        old = set(self.directory.glob("*")) - self.used if self.used or self.fresh else set()
+        if self.used or self.fresh:
+            for path in set(self.directory.glob("*")) - self.used:
+                path.unlink(missing_ok=True)
         for key, numbers in self.fresh.items():
             content = numbers.tobytes()
             self.directory.mkdir(parents=True, exist_ok=True)
             write_bytes(self.directory / _name(key, content), content)
-        for path in old:
-            path.unlink(missing_ok=True)
 
 
 def _name(key: str, content: bytes) -> str:

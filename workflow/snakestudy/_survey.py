@@ -185,16 +185,24 @@ def _texts(science: Science, layout: Layout) -> Callable[[str], str | None]:
 def _changed(
     science: Science, record: dict[str, Any] | None, text_of: Callable[[str], str | None]
 ) -> Callable[[str], tuple[str, ...]]:
-    """A function: digest of a row -> what changed since, in words."""
+    """A function: digest of a row -> what changed since, in words.
+
+    Rows made before a parameter had a default stand for its first one ever since.
+    """
+    digests = record["digests"] if record else {}
+    first: dict[str, str] = {}
+    for components in digests.values():
+        for label, value in components.items():
+            if label.startswith("default "):
+                first.setdefault(label, value)
 
     @cache
     def changed(digest: str) -> tuple[str, ...]:
         if digest == science.digest:
             return ()
-        components = (record or {}).get("digests", {}).get(digest)
-        if components is None:
+        if digest not in digests:
             return ("what made them is not known",)
-        return tuple(changes(components, science.components, text_of))
+        return tuple(changes({**first, **digests[digest]}, science.components, text_of))
 
     return changed
 

@@ -64,7 +64,8 @@ def summary(name: str, design: Design, new: numpy.ndarray, now: Situation) -> st
         sizes = sorted(map(len, chunks.values()))
         same = sizes[0] == sizes[-1]
         each = f"{sizes[0]:,}" if same else f"{sizes[0]:,} to {sizes[-1]:,}"
-        lines.append(f"  {counted(len(chunks), 'chunk')} of {each} tasks on {now.slots} slots")
+        tasks = "task" if each == "1" else "tasks"
+        lines.append(f"  {counted(len(chunks), 'chunk')} of {each} {tasks} on {now.slots} slots")
     return "\n".join(lines)
 
 

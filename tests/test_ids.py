@@ -1,0 +1,106 @@
+"""Many task_ids at once: as numbers, as texts, kept between invocations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from snakestudy._columns import Column
+from snakestudy._ids import REMEMBERED, Memo, as_numbers, as_texts, differences, task_numbers
+from snakestudy._values import task_id
+
+NUMBERS = st.lists(st.integers(0, 2**64 - 1), max_size=200)
+
+
+def column(values: list) -> dict[str, Column]:
+    return {"a": Column.of(values)}
+
+
+@given(NUMBERS, st.integers(0, 5), st.integers(0, 100))
+def test_numbers_come_through_texts_unchanged(numbers: list[int], start: int, cut: int) -> None:
+    given_numbers = numpy.array(numbers, dtype=numpy.uint64)
+    texts = as_texts(given_numbers)
+    assert texts.to_pylist() == [f"{number:016x}" for number in numbers]
+    assert as_numbers(texts).tolist() == numbers
+    assert as_numbers(texts[start:]).tolist() == numbers[start:]
+    chunked = pa.chunked_array([texts[:cut], texts[cut:]], pa.string())
+    assert as_numbers(chunked).tolist() == numbers
+
+
+@given(NUMBERS, NUMBERS)
+def test_differences_are_those_of_sets(one: list[int], other: list[int]) -> None:
+    one = sorted(set(one)) or [7]
+    ordered = numpy.array(one, dtype=numpy.uint64)
+    halves = [numpy.array(half, dtype=numpy.uint64) for half in (other[::2], other[1::2])]
+    less, more = differences(ordered, halves)
+    assert set(less.tolist()) == set(other) - set(one)
+    assert more.tolist() == sorted(set(one) - set(other))
+
+
+MANY = list(range(REMEMBERED))
+
+
+def test_kept_ids_are_those_computed(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "ids")
+    computed = task_numbers(column(MANY), memo)
+    memo.save()
+    again = Memo(tmp_path / "ids")
+    kept = task_numbers(column(MANY), again)
+    assert kept.tolist() == computed.tolist()
+    assert again.used
+    assert not again.fresh
+    assert as_texts(kept[:1]).to_pylist() == [task_id({"a": 0})]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "swapped", "flipped"])
+def test_damaged_file_is_computed_again_and_replaced(tmp_path: Path, damage: str) -> None:
+    memo = Memo(tmp_path)
+    computed = [task_numbers(column(values), memo) for values in (MANY, MANY[::-1])]
+    memo.save()
+    one, two = sorted(tmp_path.iterdir())
+    content = one.read_bytes()
+    broken = {
+        "truncated": content[:-8],
+        "empty": b"",
+        "swapped": two.read_bytes(),
+        "flipped": bytes([content[0] ^ 1]) + content[1:],
+    }
+    one.write_bytes(broken[damage])
+    again = Memo(tmp_path)
+    found = [task_numbers(column(values), again) for values in (MANY, MANY[::-1])]
+    assert [f.tolist() for f in found] == [c.tolist() for c in computed]
+    again.save()
+    assert sorted(tmp_path.iterdir()) == [one, two]
+    assert one.read_bytes() == content
+
+
+def test_files_of_other_designs_are_removed(tmp_path: Path) -> None:
+    for values in (MANY, MANY[::-1]):
+        memo = Memo(tmp_path)
+        task_numbers(column(values), memo)
+        memo.save()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_small_designs_are_not_kept(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "ids")
+    task_numbers(column(MANY[1:]), memo)
+    memo.save()
+    assert not (tmp_path / "ids").exists()
+
+
+def test_columns_that_differ_in_type_name_or_nulls_are_not_mixed_up(tmp_path: Path) -> None:
+    memo = Memo(tmp_path)
+    texts, halves = [str(n) for n in MANY], [n + 0.5 for n in MANY]
+    sets = [column(MANY), column(texts), column(halves), {"b": Column.of(MANY)}]
+    sets.append(column([None, *MANY[1:]]))
+    first = [int(task_numbers(one, memo)[0]) for one in sets]
+    memo.save()
+    again = [int(task_numbers(one, Memo(tmp_path))[0]) for one in sets]
+    wanted = [{"a": 0}, {"a": "0"}, {"a": 0.5}, {"b": 0}, {}]
+    assert first == again == [int(task_id(one), 16) for one in wanted]
