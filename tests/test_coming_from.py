@@ -1,0 +1,98 @@
+"""The documents for people who come from other tools: the same parameter sets in both."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from vivarium.cluster_tools.psimulate.branches import Keyspace
+
+from snakestudy._config import resolve
+from snakestudy._design import Maker, expand
+from snakestudy._values import canonical
+from snakestudy._yaml import read_yaml
+
+ROOT = Path(__file__).parents[1]
+DOCS = sorted((ROOT / "docs").glob("coming-from-*.md"))
+
+
+def blocks(name: str, language: str) -> list[str]:
+    text = (ROOT / "docs" / f"coming-from-{name}.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def declared(text: str) -> Counter:
+    """The parameter sets of a configuration; labels and what is null left out."""
+    config = resolve("docs", read_yaml("docs", text))
+    design = expand(config["design"], Maker(config["derive"], config["defaults"]))
+    names = [name for name in design.columns if name not in design.derived]
+    columns = [design.columns[name].to_list() for name in names]
+    return sets(dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def sets(mappings: Any) -> Counter:
+    """Parameter sets that can be compared: flat, in canonical text."""
+    return Counter(canonical(flat(one)) for one in mappings)
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        elif value is not None:
+            found[prefix + name] = value
+    return found
+
+
+@pytest.mark.parametrize("example", range(3))
+def test_psweep_builds_the_same_sets(example: int) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks("psweep", "python")[example], namespace)
+    assert declared(blocks("psweep", "yaml")[example]) == sets(namespace["params"])
+
+
+def test_psimulate_builds_the_same_sets(tmp_path: Path) -> None:
+    theirs, ours = blocks("vivarium", "yaml")
+    (tmp_path / "branches.yaml").write_text(theirs)
+    keyspace = Keyspace.from_branch_configuration(tmp_path / "branches.yaml")
+    expected = [{**b, "input_draw": draw, "random_seed": seed} for draw, seed, b in keyspace]
+    assert len(expected) == 30
+    assert declared(ours) == sets(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("cell-abm", "params"), ("multirun", "runs"), ("autojob", "params")]
+)
+def test_loops_build_the_same_sets(name: str, variable: str) -> None:
+    namespace: dict[str, Any] = {}
+    exec(blocks(name, "python")[0], namespace)
+    assert declared(blocks(name, "yaml")[0]) == sets(namespace[variable])
+
+
+def test_callable_gives_the_same_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scripts").mkdir()
+    text = blocks("multirun", "python")[0] + "\n\ndef tasks():\n    return runs\n"
+    (tmp_path / "scripts" / "design.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    first, second = blocks("multirun", "yaml")
+    assert declared(second) == declared(first)
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)
+def test_every_configuration_of_ours_is_valid(path: Path) -> None:
+    own = [text for text in blocks(path.stem[12:], "yaml") if "study:" in text]
+    assert own
+    for text in own:
+        assert resolve(path.name, read_yaml(path.name, text))["task"]
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str
+)
+def test_links_lead_to_files(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (path.parent / link).exists()] == []
