@@ -1,14 +1,18 @@
-# make run: install into .venv and run the study. make test: run all tests.
+# make run: install into .venv and run the study. make test: run all tests but the slow ones.
+# make test-faults: kill, break and damage studies, and see that nothing is lost.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test lint
+.PHONY: run test test-faults lint
 
 run: .venv/installed
 	snakemake
 
 test: .venv/tests
 	pytest --numprocesses auto
+
+test-faults: .venv/tests
+	pytest --numprocesses auto tests/faults
 
 lint: .venv/tests
 	ruff check .

@@ -113,3 +113,23 @@ def study(tmp_path: Path) -> Study:
     small.write("scripts/model.py", MODEL)
     small.configure(CONFIG)
     return small
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Eight tasks in four chunks, with an input file each."""
+    study = Study(tmp_path_factory.mktemp("checked"))
+    study.write("scripts/model.py", "def simulate(p):\n    return {'y': p['a'] * p['b']}\n")
+    for a in (1, 2):
+        study.write(f"inits/{a}.dat", str(a))
+    study.configure("""\
+        study: small
+        design: {grid: {a: [1, 2], b: [10, 20, 30, 40]}}
+        task:
+          function: scripts/model.py:simulate
+          inputs: ["inits/{a}.dat"]
+          metrics: [fit]
+        chunks: {tasks: 2}
+        """)
+    study.snakemake()
+    return study

@@ -13,7 +13,7 @@ FOR_PEOPLE = {
     "task": "run one task, or a changed copy of it, in the foreground",
     "status": "what is done, what failed, what is running",
 }
-FOR_RULES = ("plan", "run", "tasks", "outcome")
+FOR_RULES = ("plan", "run", "tasks", "outcome", "check")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -210,18 +210,20 @@ class Maker:
 
     def numbers(self, block: Block) -> numpy.ndarray:
         """The task_ids of a block's sets."""
-        columns = {}
-        for name, column in block.part.items():
-            if name in self.formulas or name in block.labels:
-                continue
-            columns[name] = column
-            if name in self.defaults:
-                default = canonical(self.defaults[name])
-                same = [canonical(value) == default for value in column.values]
-                gone = numpy.array([*same, False])[column.codes]
-                codes = numpy.where(gone, -1, column.codes).astype(numpy.int32)
-                columns[name] = Column(column.values, codes)
-        return task_numbers(columns, self.memo)
+        aside = {*self.formulas, *block.labels}
+        own = {name: column for name, column in block.part.items() if name not in aside}
+        return task_numbers(self.identity(own), self.memo)
+
+    def identity(self, columns: Part) -> Part:
+        """The columns with null where a value is the default."""
+        own = dict(columns)
+        for name in self.defaults.keys() & columns.keys():
+            column, default = columns[name], canonical(self.defaults[name])
+            same = [canonical(value) == default for value in column.values]
+            gone = numpy.array([*same, False])[column.codes]
+            codes = numpy.where(gone, -1, column.codes).astype(numpy.int32)
+            own[name] = Column(column.values, codes)
+        return own
 
 
 def expand(blocks: Sequence[Mapping[str, Any]], maker: Maker) -> Design:

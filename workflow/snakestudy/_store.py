@@ -93,7 +93,21 @@ class Store:
                 found[task_id] = Row(*values, number)
         return found
 
-    def set_aside_damaged(self, chunk: str) -> list[Path]:
+    def is_whole(self, number: int) -> bool:
+        """Whether a part has all its files, each can be read and was written for this chunk."""
+        part = self.parts / f"{number:06d}"
+        try:
+            made = footer_of(read(part / "metadata.parquet").schema)
+            names = made.get("tables") or [path.stem for path in part.glob("*.parquet")]
+            footers = {name: footer_of(read(part / f"{name}.parquet").schema) for name in names}
+        except (Unreadable, FileNotFoundError):
+            return False
+        return all(
+            (footer.get("chunk"), footer.get("table")) == (self.directory.name, name)
+            for name, footer in footers.items()
+        )
+
+    def set_aside_damaged(self) -> list[Path]:
         """Take parts out of use that are not as they were written; where they lie now.
 
         Their tasks have no row any more, and run again.
@@ -101,7 +115,7 @@ class Store:
         found = []
         for number in self.numbers():
             part = self.parts / f"{number:06d}"
-            if not _is_whole(part, chunk):
+            if not self.is_whole(number):
                 found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
         return found
 
@@ -155,20 +169,6 @@ class Store:
         last = {task_id for task_id, row in rows.items() if row.part == part}
         ids = table["task_id"].to_pylist()
         return table.filter(pa.array([task_id in last for task_id in ids], pa.bool_()))
-
-
-def _is_whole(part: Path, chunk: str) -> bool:
-    """Whether a part has all its files, each can be read and was written for this chunk."""
-    try:
-        made = footer_of(read(part / "metadata.parquet").schema)
-        names = made.get("tables") or [path.stem for path in part.glob("*.parquet")]
-        footers = {name: footer_of(read(part / f"{name}.parquet").schema) for name in names}
-    except (Unreadable, FileNotFoundError):
-        return False
-    return all(
-        (footer.get("chunk"), footer.get("table")) == (chunk, name)
-        for name, footer in footers.items()
-    )
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:

@@ -156,14 +156,14 @@ class Survey:
         if metric not in known:
             raise UserError("is no metric", key="metric", value=metric, fix=nearest(metric, known))
         if "study" not in spec:
-            return study.sets(metric, where, columns, self._counts)
+            return study.sets(metric, where, columns, self.counts)
         part = study.sets(metric, where, columns)
         if not size(part):
             which = f" satisfies {where!r}" if where else " is there"
             raise UserError(f"no row of {metric}{which}", key="study", value=spec["study"])
         return part
 
-    def _counts(self, digest: str, kept: list[str]) -> bool:
+    def counts(self, digest: str, kept: list[str]) -> bool:
         """Whether rows with this digest are results of the study as it is."""
         return digest[:16] in kept or not self.now.changed(digest[:16])
 

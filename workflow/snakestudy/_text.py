@@ -1,4 +1,4 @@
-"""Text tables (csv, tsv, whitespace) as columns; what reads as a number is one."""
+"""Text tables: csv, tsv, whitespace as columns, numbers where it reads so; one for people."""
 
 from __future__ import annotations
 
@@ -73,3 +73,17 @@ def _whitespace(lines: list[str]) -> tuple[list[str], list[list[str]]]:
     if named is None and any(isinstance(number(word), str) for word in rows[0]):
         return rows[0], rows[1:]
     return named or [f"c{i}" for i in range(width)], rows
+
+
+def aligned(names: list[str], rows: list[list[str]]) -> str:
+    """A table for people: columns to the right, two spaces between.
+
+    >>> print(aligned(["a", "bb"], [["10", "x"]]))
+     a  bb
+    10   x
+    """
+    widths = [max(map(len, cells)) for cells in zip(names, *rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in [names, *rows]
+    )

@@ -60,7 +60,7 @@ class Visit:
             UserError, Stopped: if the chunk could not be brought up to its manifest.
         """
         with self.store.lock():
-            for part in self.store.set_aside_damaged(self.manifest.chunk):
+            for part in self.store.set_aside_damaged():
                 text = f"chunk {self.manifest.chunk}: a damaged part of the store is now {part}"
                 print(f"{text}; its tasks run again", file=sys.stderr, flush=True)
             struck = self._struck()

@@ -19,6 +19,7 @@ from ._prepare import Slots
 from ._situation import Situation
 from ._state import load_record
 from ._survey import Survey
+from ._text import aligned
 from ._values import as_text
 
 HEAD = 10  # sets shown unless asked otherwise
@@ -90,7 +91,7 @@ def counts(design: Design, new: numpy.ndarray, name: str) -> str:
         [_cell(column, group[0]), f"{len(group):,}", f"{is_new[group].sum():,}"]
         for group in groups([column], numpy.arange(design.size))
     ]
-    return _table([name, "sets", "new"], rows)
+    return aligned([name, "sets", "new"], rows)
 
 
 def first(design: Design, number: int) -> str:
@@ -100,18 +101,10 @@ def first(design: Design, number: int) -> str:
         for row in range(min(number, design.size))
     ]
     more = f"\n... {design.size - number:,} more" if design.size > number else ""
-    return _table(list(design.columns), rows) + more
+    return aligned(list(design.columns), rows) + more
 
 
 def _cell(column: Column, row: int) -> str:
     code = column.codes[row]
     value = None if code < 0 else column.values[code]
     return as_text(value) if isinstance(value, str | None) else shown(value, 30)
-
-
-def _table(names: list[str], rows: list[list[str]]) -> str:
-    widths = [max(map(len, cells)) for cells in zip(names, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in [names, *rows]
-    )
