@@ -11,6 +11,7 @@ from ._errors import UserError, nearest
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
     "task": "run one task, or a changed copy of it, in the foreground",
+    "prune": "remove what the design does not need any more",
     "status": "what is done, what failed, what is running",
 }
 FOR_RULES = ("plan", "run", "tasks", "outcome", "check")

@@ -133,6 +133,17 @@ class Store:
         temporary.rename(self.parts / f"{number:06d}")
         return number
 
+    def drop(self, tasks: set[str]) -> None:
+        """Remove the rows of tasks from all parts; for their next visit they never ran."""
+        for number in self.numbers():
+            # What the metadata does not have, other tables may still have: nobody reads it.
+            first = self.table("metadata", number)
+            for path in [first, *set(first.parent.glob("*.parquet")) - {first}]:
+                table = read(path)
+                keep = pa.array([i not in tasks for i in table["task_id"].to_pylist()], pa.bool_())
+                if not all(keep.to_pylist()):
+                    write(table.filter(keep), path, footer_of(table.schema))
+
     def compact(self, manifest: Manifest, rows: Mapping[str, Row], footer: dict[str, Any]) -> int:
         """Make one part of all that is there, in the manifest's order; returns its number.
 
