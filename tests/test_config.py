@@ -134,6 +134,8 @@ def test_defaults_are_written_out() -> None:
         "give_up": 3,
         "on_change": "auto",
         "run_dirs": "auto",
+        "backup": False,
+        "git": False,
     }
     assert found["design"] == [BASE["design"]]
     assert found["task"] == {
@@ -236,7 +238,7 @@ FUNCTION = "function: scripts/m.py:f"
 BAD = [
     # keys
     ("on_falure: stop", "on_falure", ["unknown key", "Did you mean on_failure?"]),
-    ("x: 1", "x = 1", ["unknown key", "Known: chunks, defaults, derive, design"]),
+    ("x: 1", "x = 1", ["unknown key", "Known: backup, chunks, defaults, derive"]),
     ("task: {comand: [ls]}", "task.comand", ["unknown key", "Did you mean command?"]),
     ("chunks: {worker: 1}", "chunks.worker", ["unknown key", "Did you mean workers?"]),
     ("design: {gird: {a: 1}}", "design.gird", ["unknown key", "Did you mean grid?"]),

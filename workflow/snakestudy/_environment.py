@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,16 +20,6 @@ def environment() -> dict[str, Any]:
         "host": platform.node(),
         "packages": dict(sorted(packages)),
     }
-
-
-def commit() -> str | None:
-    """The study's git commit, with + if there are changes beside it; None without git."""
-    try:
-        command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
-        found = subprocess.run(command, capture_output=True, text=True, timeout=20)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None
 
 
 def changes_in_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

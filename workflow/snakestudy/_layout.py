@@ -52,6 +52,10 @@ class Layout:
     def fingerprints(self) -> Path:
         return self.store / "fingerprints.json"
 
+    def backup(self, plan: int) -> Path:
+        """A snapshot of the results of a plan."""
+        return self.results.with_name(f"{self.results.name}.backup") / f"{plan:04d}"
+
     @property
     def ids(self) -> Path:
         """task_ids of large designs, so that they need not be computed again."""

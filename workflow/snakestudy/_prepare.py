@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import _git
 from ._config import Study, load
 from ._errors import UserError, counted
 from ._layout import Layout
@@ -98,6 +99,8 @@ def prepare(
     try:
         survey = Survey.of(study, record, layout, slots.of(study))
         plan = survey.decide()
+        if plan.is_new and study.config["git"]:
+            _git.check()
     except UserError as error:
         raise error.at(file=configfile) from None
     proposal = None

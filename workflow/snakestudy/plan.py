@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ._environment import commit, environment
+from . import _git
+from ._environment import environment
 from ._errors import UserError
 from ._layout import Layout
 from ._prepare import basis_of
@@ -33,13 +34,18 @@ def publish(proposal: Path, layout: Layout) -> None:
             "results changed since this plan was made (by another snakemake?)",
             fix="Run snakemake again.",
         )
+    replaced = (layout.metadata(path.stem) for path in proposal.glob("*.parquet"))
+    if record["config"]["backup"] and any(path.exists() for path in replaced):
+        back_up(layout)
+    if record["config"]["git"]:
+        _git.commit_study(f"{record['study']}: plan {record['plan']}")
     _restore_stores(record, layout)
     for path, sha in record["code"].items():
         _keep_text(path, sha, layout)
     record |= {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "environment": environment(),
-        "commit": commit(),
+        "commit": _git.commit(),
     }
     manifests = layout.manifest("x").parent
     manifests.mkdir(parents=True, exist_ok=True)
@@ -54,6 +60,38 @@ def publish(proposal: Path, layout: Layout) -> None:
         if manifest.stem not in record["chunks"] and not started:
             manifest.unlink()
     shutil.rmtree(layout.proposals, ignore_errors=True)
+
+
+def back_up(layout: Layout) -> None:
+    """A snapshot of results/ as the newest plan left it: hard links, or copies if need be."""
+    target = layout.backup(layout.newest_plan())
+    if target.exists():
+        return
+    temporary = target.with_name(f".{target.name}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    proposals = layout.proposals.name
+    shutil.copytree(
+        layout.results,
+        temporary,
+        symlinks=True,
+        ignore=lambda directory, names: {proposals} & set(names),
+        copy_function=_link_or_copy,
+    )
+    manifests = layout.manifest("x").parent.relative_to(layout.results)
+    (temporary / manifests).mkdir(parents=True, exist_ok=True)
+    for manifest in layout.store.glob("*/manifest.parquet"):
+        # Snakemake has removed those that this plan writes; visits keep their own copies.
+        published = temporary / manifests / f"{manifest.parent.name}.parquet"
+        if not published.exists():
+            _link_or_copy(str(manifest), str(published))
+    temporary.rename(target)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def republish(layout: Layout) -> None:
