@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import psweep as ps
 import pytest
 from vivarium.cluster_tools.psimulate.branches import Keyspace
 
 from snakestudy._config import resolve
 from snakestudy._design import Maker, expand
-from snakestudy._values import canonical
+from snakestudy._values import canonical, task_id
 from snakestudy._yaml import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -48,11 +49,15 @@ def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("example", range(3))
-def test_psweep_builds_the_same_sets(example: int) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    list(zip(blocks("psweep", "python"), blocks("psweep", "yaml"), strict=True)),
+    ids=["grid", "star", "lists"],
+)
+def test_psweep_builds_the_same_sets(theirs: str, ours: str) -> None:
     namespace: dict[str, Any] = {}
-    exec(blocks("psweep", "python")[example], namespace)
-    assert declared(blocks("psweep", "yaml")[example]) == sets(namespace["params"])
+    exec(theirs, namespace)
+    assert declared(ours) == sets(namespace["params"])
 
 
 def test_psimulate_builds_the_same_sets(tmp_path: Path) -> None:
@@ -75,11 +80,30 @@ def test_loops_build_the_same_sets(name: str, variable: str) -> None:
 
 def test_callable_gives_the_same_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scripts").mkdir()
-    text = blocks("multirun", "python")[0] + "\n\ndef tasks():\n    return runs\n"
-    (tmp_path / "scripts" / "design.py").write_text(text)
+    (tmp_path / "scripts" / "design.py").write_text(blocks("multirun", "python")[1])
     monkeypatch.chdir(tmp_path)
     first, second = blocks("multirun", "yaml")
     assert declared(second) == declared(first)
+
+
+def test_star_has_its_base_and_stargrid_only_a_varied_one() -> None:
+    theirs = ps.stargrid({"a": 1, "b": 7}, vary=[ps.plist("a", [0, 2])])
+    star = "{base: {a: 1, b: 7}, vary: {a: [0, 2]}}"
+    ours = declared(f"study: x\ndesign: {{star: {star}}}\ntask: {{command: run}}")
+    assert ours - sets(theirs) == sets([{"a": 1, "b": 7}])
+    assert not sets(theirs) - ours
+
+
+def test_counts_of_psimulate_are_the_lists_of_its_keyspace_file(tmp_path: Path) -> None:
+    counts = "input_draw_count: 3\nrandom_seed_count: 2\nbranches: [{scenario: [a, b]}]\n"
+    (tmp_path / "counts.yaml").write_text(counts)
+    keyspace = Keyspace.from_branch_configuration(tmp_path / "counts.yaml")
+    keyspace.persist(tmp_path / "keyspace.yaml", tmp_path / "branches.yaml")
+    saved = read_yaml("keyspace.yaml", (tmp_path / "keyspace.yaml").read_text())
+    ours = expand([{"grid": {**saved, "scenario": ["a", "b"]}}], Maker())
+    expected = [{**b, "input_draw": draw, "random_seed": seed} for draw, seed, b in keyspace]
+    assert set(ours.ids) == {task_id(flat(one)) for one in expected}
+    assert ours.size == len(expected) == 12
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)

@@ -64,7 +64,7 @@ def test_pilot_runs_a_few_tasks_spread_over_the_design_and_the_rest_follows(stud
     assert "plan 2 is current" in study.snakemake("--config", "pilot=5")
 
 
-@pytest.mark.parametrize("pilot", ["0", "-1", "many", "1.5"])
+@pytest.mark.parametrize("pilot", ["0", "-1", "many", "1.5", "true", "[3]"])
 def test_bad_pilot_is_refused(study: Study, pilot: str) -> None:
     said = study.snakemake("-n", "--config", f"pilot={pilot}", ok=False)
     has(said, ["--config pilot", "is no number of tasks", "Write pilot=10."])
@@ -124,6 +124,14 @@ def test_sets_of_another_study_keep_their_values_and_types(study: Study, tmp_pat
          ['values_from.columns = "aa"', "is no column of fit", "Did you mean a?"]),
         ('study: ../study, metric: fit, where: "z > 1", columns: [a]', ["z is no parameter here"]),
         ("metric: fti, columns: [a]", ['values_from.metric = "fti"', "Did you mean fit?"]),
+        ('study: ../study, metric: fit, where: "y >", columns: [a]',
+         ["values_from.where", "'y >' is no expression"]),
+        ('study: ../study, metric: fit, where: "y + 1", columns: [a]',
+         ["values_from.where", "is neither true nor false. Write a comparison."]),
+        ('metric: fit, where: "y >", columns: [a]',
+         ["values_from.where", "'y >' is no expression"]),
+        ("study: ../study, metric: fit, columns: [task_id]",
+         ['design = "task_id"', "is a reserved name"]),
         ("metric: fit, columns: [a]", ["declares no parameter set yet", "finds no row of fit yet"]),
     ],
 )  # fmt: skip

@@ -303,3 +303,27 @@ def test_study_in_a_directory_with_a_hostile_name_works(tmp_path: Path) -> None:
     assert set(fit["y"]) == {str(study.path), str(study.path / "scripts" / fixed)}
     assert "is current" in study.snakemake()
     check_nothing_was_executed(study)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["X()", "(lambda: 1)", "[X()]", "{'k': X()}", "open('/dev/null')", "numpy.array([X()])"],
+)
+def test_value_that_no_table_can_hold_is_that_tasks_failure(study: Study, value: str) -> None:
+    study.write(
+        "scripts/model.py",
+        f"""\
+        import numpy
+
+        class X:
+            pass
+
+        def simulate(params):
+            return {{"y": {value} if params["a"] == 1 and params["b"] == 10 else 7}}
+        """,
+    )
+    study.snakemake(ok=False)
+    metadata = study.table("metadata")
+    assert sorted(metadata["status"]) == ["failure", "success", "success", "success"]
+    (error,) = metadata["error"].dropna()
+    assert "is no value of a table" in error

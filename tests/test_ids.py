@@ -11,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakestudy._columns import Column
-from snakestudy._ids import REMEMBERED, Memo, as_numbers, as_texts, differences, task_numbers
+from snakestudy._ids import (
+    REMEMBERED,
+    Memo,
+    _key,
+    as_numbers,
+    as_texts,
+    differences,
+    first_of_each,
+    is_among,
+    task_numbers,
+)
 from snakestudy._values import task_id
 
 NUMBERS = st.lists(st.integers(0, 2**64 - 1), max_size=200)
@@ -40,6 +50,57 @@ def test_differences_are_those_of_sets(one: list[int], other: list[int]) -> None
     less, more = differences(ordered, halves)
     assert set(less.tolist()) == set(other) - set(one)
     assert more.tolist() == sorted(set(one) - set(other))
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 1000])
+def test_slices_of_chunks_of_any_size_are_read_right(size: int) -> None:
+    numbers = numpy.arange(size, dtype=numpy.uint64) * numpy.uint64(2**54 + 1)
+    texts = as_texts(numbers)
+    whole = pa.chunked_array([texts[: size // 3], texts[:0], texts[size // 3 :]], pa.string())
+    for start, stop in ((0, size), (1, size), (size // 2, size), (0, size // 2), (2, size - 1)):
+        wanted = numbers[start:stop].tolist()
+        assert as_numbers(whole[start:stop]).tolist() == wanted
+        assert as_numbers(texts[start:stop]).tolist() == wanted
+    assert as_numbers(pa.array(texts.to_pylist(), pa.string())).tolist() == numbers.tolist()
+
+
+@given(st.lists(st.integers(0, 9), max_size=20), st.sets(st.integers(0, 9)))
+def test_numbers_are_found_among_others_and_each_once(numbers: list[int], known: set[int]) -> None:
+    array = numpy.array(numbers, dtype=numpy.uint64)
+    ordered = numpy.array(sorted(known), dtype=numpy.uint64)
+    assert is_among(array, ordered).tolist() == [number in known for number in numbers]
+    first = [i for i, number in enumerate(numbers) if number not in numbers[:i]]
+    assert first_of_each(array, numpy.sort(array)).tolist() == first
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(0, 2), st.sampled_from([0.0, 1.0, 0.5, "", "1", "null"])
+)
+COLUMNS = st.integers(1, 3).flatmap(
+    lambda rows: st.dictionaries(
+        st.sampled_from(["a", "b", "1", "a.b"]),
+        st.tuples(
+            st.lists(VALUES, min_size=1, max_size=3),
+            st.lists(st.integers(-1, 0), min_size=rows, max_size=rows),
+        ),
+        min_size=1,
+        max_size=2,
+    )
+)
+
+
+@given(COLUMNS, COLUMNS)
+def test_columns_of_one_key_have_the_same_ids(one: dict, other: dict) -> None:
+    made = [
+        {
+            name: Column(tuple(values), numpy.array(codes, dtype=numpy.int32))
+            for name, (values, codes) in columns.items()
+        }
+        for columns in (one, other)
+    ]
+    assert _key(made[0]) == _key(dict(reversed(made[0].items())))
+    if task_numbers(made[0]).tolist() != task_numbers(made[1]).tolist():
+        assert _key(made[0]) != _key(made[1])
 
 
 MANY = list(range(REMEMBERED))
@@ -85,6 +146,38 @@ def test_files_of_other_designs_are_removed(tmp_path: Path) -> None:
         task_numbers(column(values), memo)
         memo.save()
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_files_of_a_design_that_was_not_asked_for_stay(tmp_path: Path) -> None:
+    memo = Memo(tmp_path)
+    task_numbers(column(MANY), memo)
+    memo.save()
+    (before,) = tmp_path.iterdir()
+    Memo(tmp_path).save()  # an invocation that needed no ids
+    assert list(tmp_path.iterdir()) == [before]
+
+
+def test_foreign_file_is_no_memory_and_is_removed(tmp_path: Path) -> None:
+    memo = Memo(tmp_path)
+    computed = task_numbers(column(MANY), memo)
+    memo.save()
+    (kept,) = tmp_path.iterdir()
+    key = kept.name.partition("-")[0]
+    (tmp_path / f"{key}-0000000000000000").write_bytes(b"\1" * 8 * len(MANY))
+    (tmp_path / "notes.txt").write_text("mine")
+    again = Memo(tmp_path)
+    assert task_numbers(column(MANY), again).tolist() == computed.tolist()
+    again.save()
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_file_that_another_process_is_just_writing_is_left_alone(tmp_path: Path) -> None:
+    halfway = tmp_path / ".key-digest.4711"  # as `_state.write_bytes` names it
+    halfway.write_bytes(b"")
+    memo = Memo(tmp_path)
+    task_numbers(column(MANY), memo)
+    memo.save()
+    assert halfway.exists()
 
 
 def test_small_designs_are_not_kept(tmp_path: Path) -> None:

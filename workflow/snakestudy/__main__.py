@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from ._errors import UserError, nearest
+from ._errors import UserError, cannot_write, nearest
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -29,7 +29,12 @@ def main(arguments: Sequence[str]) -> int:
         return importlib.import_module(f"snakestudy.{verb}").main(rest)
     except UserError as error:
         print(f"snakestudy: {error}", file=sys.stderr)
-        return 1
+    except OSError as error:
+        told = cannot_write(error)
+        if told is None:
+            raise
+        print(f"snakestudy: {told}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

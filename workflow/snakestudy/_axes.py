@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
-from math import ceil, isfinite
+from math import ceil
 from typing import Any
 
 from ._columns import LIMIT, Column, Part, check_size, from_columns, from_rows, plain_list
 from ._errors import UserError, nearest
 from ._values import canonical
 
+MAX = sys.float_info.max
 RANGES = ("linspace", "logspace", "geomspace", "range")
 
 
@@ -39,7 +41,7 @@ def _range(kind: str, arguments: Any, limit: int) -> list[Any]:
     if not numeric or (len(arguments) != 3 and not (kind == "range" and len(arguments) == 2)):
         raise UserError(f"{kind} takes {form}", value=arguments)
     start, stop, count = [*arguments, 1][:3]
-    if not all(map(isfinite, arguments)):
+    if not all(abs(item) <= MAX for item in arguments):
         raise UserError(f"{kind} takes finite numbers", value=arguments)
     if kind == "range":
         values = _arange(start, stop, count, limit)
@@ -49,9 +51,11 @@ def _range(kind: str, arguments: Any, limit: int) -> list[Any]:
         raise UserError("geomspace takes ends of one sign, none of them 0", value=arguments)
     else:
         check_size(count, limit)
-        values = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind](
-            start, stop, count
-        )
+        make = {"linspace": _linspace, "logspace": _logspace, "geomspace": _geomspace}[kind]
+        try:
+            values = make(start, stop, count)
+        except ArithmeticError:
+            raise UserError(f"{kind} gives numbers that are too large", value=arguments) from None
     if not values:
         raise UserError(f"{kind} is empty", value=arguments, fix=f"It takes {form}.")
     return plain_list(values)

@@ -72,7 +72,17 @@ def plain_list(values: Iterable[Any]) -> list[Any]:
 
 
 def from_columns(columns: Mapping[str, Iterable[Any]]) -> Part:
-    return {name: _dense(plain_list(values)) for name, values in columns.items()}
+    """
+    Raises:
+        UserError: naming the column with a value that no parameter can have.
+    """
+    part = {}
+    for name, values in columns.items():
+        try:
+            part[name] = _dense(plain_list(values))
+        except UserError as error:
+            raise error.going_on(f"(column {name!r})") from None
+    return part
 
 
 def _dense(values: list[Any]) -> Column:

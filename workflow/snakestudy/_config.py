@@ -174,7 +174,9 @@ def keyed(blocks: list[Any]) -> list[tuple[str, Any]]:
 def _resolve_block(block: dict[str, Any]) -> dict[str, Any]:
     if "sample" not in block:
         return block
-    return {**block, "sample": {"method": "random", "seed": 0, **block["sample"]}}
+    sample = {"method": "random", "seed": 0, **block["sample"]}
+    whole = {name: int(sample[name]) for name in ("n", "seed")}  # 1e3 is as good as 1000
+    return {**block, "sample": {**sample, **whole}}
 
 
 def _check_defaults(defaults: Mapping[str, Any]) -> None:

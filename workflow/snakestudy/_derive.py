@@ -62,10 +62,12 @@ def _derived(tree: Any, part: Part) -> Column:
     codes = numpy.full(size(part), -1, dtype=numpy.int32)
     there = numpy.all([column.codes >= 0 for column in reads.values()], axis=0)
     rows = numpy.flatnonzero(numpy.broadcast_to(there, codes.shape))
+    if not len(rows):
+        return Column((), codes)
 
     def values_of(rows: numpy.ndarray) -> numpy.ndarray:
         arrays = {name: column.take(rows).array() for name, column in reads.items()}
-        return numpy.broadcast_to(_expr.evaluate(tree, arrays), len(rows))
+        return _expr.one_each(tree, arrays, len(rows))
 
     values = _evaluated(values_of, rows, part)
     numbers = values if values.dtype.kind == "f" else numpy.array([_number(v) for v in values])
@@ -94,6 +96,8 @@ def _evaluated(
     try:
         return values_of(rows)
     except UserError as error:
+        if not len(rows):
+            raise
         failing = rows
         while len(failing) > 1:
             half = failing[: len(failing) // 2]

@@ -161,7 +161,9 @@ class Maker:
             part[name] = part[name].filled(value) if name in part else constant
         part = derived_columns(part, self.formulas)
         before = size(part)
-        if "where" in block and before:
+        if "where" in block and not before:
+            at("where", _expr.parse, block["where"])
+        elif "where" in block:
             keep = at("where", held_by, block["where"], part)
             if not len(keep):
                 raise UserError("removes every parameter set", key="where", value=block["where"])
@@ -188,6 +190,7 @@ class Maker:
             values, label = dict(block["star"]), block["star"].get("label")
             part, varied = at("star", star, values["base"], values["vary"], self.limit)
             if label is not None:
+                _check_label(label, {*part, *self.defaults})
                 part, labels = {**part, label: varied}, [label]
             parts.append(("star", part))
         if "python" in block:
@@ -238,10 +241,11 @@ def expand(blocks: Sequence[Mapping[str, Any]], maker: Maker) -> Design:
             made.append(maker.block(key, block))
             check_size(sum(size(one.part) for one in made), maker.limit)
         except UserError as error:
-            derived = (error.key or "").startswith("derive.")
+            derived = (error.key or "").partition(".")[0] == "derive"
             raise error if derived else error.under(key) from None
     columns = stack([one.part for one in made])
-    _check_columns(columns, made, maker)
+    at("design", _check_labels, made)
+    _check_columns(columns, maker)
     numbers = numpy.concatenate([maker.numbers(one) for one in made])
     ordered = numpy.sort(numbers)
     unique = first_of_each(numbers, ordered)
@@ -276,14 +280,9 @@ def _notes(made: Sequence[Block], blocks: Sequence[Any], doubled: int) -> tuple[
     return tuple(notes)
 
 
-def _check_columns(columns: Mapping[str, Column], made: Sequence[Block], maker: Maker) -> None:
+def _check_columns(columns: Mapping[str, Column], maker: Maker) -> None:
     """Refuse names that cannot stand, and formulas that no block can compute."""
     check_names(columns)
-    for label in {name for one in made for name in one.labels}:
-        if any(label in one.part and label not in one.labels for one in made):
-            raise UserError(
-                "is a label and a parameter", key="design", value=label, fix="Rename one of them."
-            )
     known = {name for name in columns if name not in maker.formulas}
     for name, tree in maker.formulas.items():
         if name not in columns:
@@ -295,6 +294,18 @@ def _check_columns(columns: Mapping[str, Column], made: Sequence[Block], maker: 
                 key=f"derive.{name}",
                 fix=nearest(unknown[0], known),
             )
+
+
+def _check_labels(made: Sequence[Block]) -> None:
+    for one in made:
+        for label in one.labels:
+            others = (other.part for other in made if label not in other.labels)
+            _check_label(label, {name for part in others for name in part})
+
+
+def _check_label(label: str, parameters: set[str]) -> None:
+    if label in parameters:
+        raise UserError("is a label and a parameter", value=label, fix="Rename one of them.")
 
 
 def check_names(names: Iterable[str]) -> None:

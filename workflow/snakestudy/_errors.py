@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import json
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -53,6 +55,21 @@ class UserError(Exception):
 
 class Stopped(Exception):
     """A visit ends before its time; the text says why."""
+
+
+def cannot_write(error: OSError) -> UserError | None:
+    """A disk that is full or may not be written as an error for users; None for anything else."""
+    fixes = {
+        errno.ENOSPC: "free some space",
+        errno.EDQUOT: "free some space",
+        errno.EFBIG: "raise the limit of file sizes (ulimit -f)",
+        errno.EROFS: "make it writable",
+        errno.EACCES: "make it writable",
+    }
+    if error.errno not in fixes:
+        return None
+    fix = f"What is finished is kept: {fixes[error.errno]}, then run snakemake again."
+    return UserError(os.strerror(error.errno), file=error.filename, fix=fix)
 
 
 def shown(value: Any, limit: int = 80) -> str:

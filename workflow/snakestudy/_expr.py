@@ -131,10 +131,28 @@ def _exact(operation: Callable, left: Any, right: Any) -> Any:
 
     result = operation(left, right)
     if getattr(result, "dtype", None) is not None and result.dtype.kind in "iu":
+        if operation in (operator.floordiv, operator.mod) and not numpy.all(right):
+            raise ArithmeticError("division by zero")
         floats = operation(numpy.asarray(left, dtype=float), numpy.asarray(right, dtype=float))
         if not numpy.allclose(result, floats, rtol=1e-6, atol=1):
             raise ArithmeticError("the integers grow too large; write one of them as a float")
     return result
+
+
+def one_each(tree: ast.expr, values: Mapping[str, Any], size: int) -> Any:
+    """The values of an expression as an array of the given size.
+
+    Raises:
+        UserError: as `evaluate`, or if it gives something else.
+    """
+    import numpy
+
+    found = evaluate(tree, values)
+    try:
+        return numpy.broadcast_to(numpy.asarray(found), size)
+    except ValueError:
+        text = ast.unparse(tree)
+        raise UserError(f"{text!r} fails: it does not give one value for each set") from None
 
 
 def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
@@ -143,9 +161,7 @@ def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
     Raises:
         UserError: if it does not parse, fails, or is neither true nor false.
     """
-    import numpy
-
-    held = numpy.broadcast_to(numpy.asarray(evaluate(parse(text), values)), size)
+    held = one_each(parse(text), values, size)
     if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
         raise UserError("is neither true nor false", value=text, fix="Write a comparison.")
     return held.astype(bool)

@@ -39,7 +39,7 @@ class Memo:
     def save(self) -> None:
         """Write what is new, remove what was not asked for."""
         if self.used or self.fresh:
-            for path in set(self.directory.glob("*")) - self.used:
+            for path in set(self.directory.glob("[!.]*")) - self.used:
                 path.unlink(missing_ok=True)
         for key, numbers in self.fresh.items():
             content = numbers.tobytes()

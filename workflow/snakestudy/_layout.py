@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from ._errors import UserError
 
 CHUNK = r"\d{5,15}|[0-9a-f]{16}"  # a running number, or the task_id of a chunk of one
 RECORD = r"\d{4,}"
@@ -95,3 +98,15 @@ class Layout:
         """The number of the newest record, 0 if there is none."""
         paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
         return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)
+
+
+def enter(directory: str) -> None:
+    """Make a study's directory the working directory.
+
+    Raises:
+        UserError: if there is none.
+    """
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UserError(error.strerror, value=directory, fix="Name a study's directory.") from None

@@ -7,12 +7,16 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from datetime import time as clock
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ._text import Columns, read_text_table
 
 _SCALARS = {bool, int, float, str, type(None)}
+_OTHERS = (bytes, complex, set, frozenset, Decimal, date, clock, timedelta)
 
 
 class RowError(Exception):
@@ -105,9 +109,15 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, range):
         return list(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     for method in ("tolist", "to_list"):  # numpy and pandas, polars
         if hasattr(value, method):
-            return getattr(value, method)()
+            found = getattr(value, method)()
+            return _plain(found) if str(getattr(value, "dtype", "")) == "object" else found
+    if not isinstance(value, _OTHERS):
+        # An object of the study's own is unknown outside the process that runs the task.
+        raise RowError(f"a {type(value).__name__} is no value of a table")
     return value
 
 

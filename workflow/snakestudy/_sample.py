@@ -12,8 +12,9 @@ after McKay, Beckman and Conover 1979.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from math import isfinite, log
+from math import isfinite, log, log1p
 from typing import Any
 
 import numpy
@@ -105,7 +106,7 @@ def _two(arguments: Any, form: str, kinds: tuple[type, ...] = (int, float)) -> t
         not isinstance(arguments, list)
         or len(arguments) != 2
         or any(type(item) not in kinds for item in arguments)
-        or not all(map(isfinite, arguments))
+        or not all(abs(item) <= sys.float_info.max for item in arguments)
     ):
         raise UserError(f"takes {form}", value=arguments)
     return arguments[0], arguments[1]
@@ -119,32 +120,43 @@ def _bounds(arguments: Any, kinds: tuple[type, ...] = (int, float)) -> tuple[Any
     return low, high
 
 
-def _rounded(values: numpy.ndarray) -> Column:
-    """Ten digits: logarithms of other machines and versions may differ in the sixteenth."""
-    return Column.of(float(f"{value:.10g}") for value in values.tolist())
+def _rounded(values: numpy.ndarray) -> numpy.ndarray:
+    """Ten digits: functions of other machines and versions may differ in the sixteenth.
+
+    What is computed from them by + and * is the same everywhere.
+    """
+    return numpy.array([float(f"{value:.10g}") for value in values.tolist()])
 
 
 def _uniform(arguments: Any) -> Callable[[numpy.ndarray], Column]:
     low, high = _bounds(arguments)
-    return lambda u: Column.of((low + (high - low) * u).tolist())
+    return lambda u: Column.of(numpy.minimum(low + (high - low) * u, high).tolist())
 
 
 def _loguniform(arguments: Any) -> Callable[[numpy.ndarray], Column]:
     low, high = _bounds(arguments)
     if low <= 0:
         raise UserError("takes bounds above 0", value=arguments)
-    return lambda u: _rounded(numpy.exp(log(low) + (log(high) - log(low)) * u))
+    span = log1p((high - low) / low) if high < 2 * low else log(high) - log(low)
+
+    def inverse(u: numpy.ndarray) -> Column:
+        root = 1 + _rounded(numpy.expm1(span / 2 * u))  # its square might be too large
+        return Column.of(numpy.clip(low * root * root, low, high).tolist())
+
+    return inverse
 
 
 def _normal(arguments: Any) -> Callable[[numpy.ndarray], Column]:
     mean, deviation = _two(arguments, "[mean, standard deviation], finite numbers")
     if deviation <= 0:
         raise UserError("takes a standard deviation above 0", value=arguments)
+    if not isfinite(abs(mean) + 10.0 * deviation):
+        raise UserError("takes smaller numbers", value=arguments)
 
     def inverse(u: numpy.ndarray) -> Column:
         from scipy.special import ndtri
 
-        return _rounded(mean + deviation * ndtri(u))
+        return Column.of((mean + deviation * _rounded(ndtri(u))).tolist())
 
     return inverse
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy
 
-from ._columns import Column, Part, check_size, combined, from_columns, from_rows
+from ._columns import Column, Part, check_size, combined, from_columns
 from ._errors import UserError
 from ._rows import RowError, as_columns, load_function, read_file
 
@@ -32,7 +33,7 @@ def from_table(path: str) -> Part:
         raise UserError(f"cannot be read: {error}", value=path) from None
     if not count or not columns:
         raise UserError("has no row", value=path)
-    return from_columns(columns)
+    return _as_part(columns, path)
 
 
 def from_python(target: str, limit: int) -> Part:
@@ -51,7 +52,7 @@ def from_python(target: str, limit: int) -> Part:
         with redirect_stdout(sys.stderr), chdir("."):
             given = load_function(target, Path.cwd())()
             if not _is_table(given):
-                given = list(islice(_iterable(given), limit + 1))
+                given = [_own(one) for one in islice(_iterable(given), limit + 1)]
     except UserError:
         raise
     except (Exception, SystemExit) as error:
@@ -69,7 +70,21 @@ def from_python(target: str, limit: int) -> Part:
         raise UserError("gives no parameter set", value=target)
     if hasattr(given, "isna"):  # for pandas, NaN is what is missing
         columns = {n: [None if v != v else v for v in values] for n, values in columns.items()}
-    return from_columns(columns)
+    if not columns:
+        raise UserError("gives no parameter set", value=target)
+    return _as_part(columns, target)
+
+
+def _as_part(columns: Mapping[str, Iterable[Any]], source: str) -> Part:
+    try:
+        return from_columns(columns)
+    except UserError as error:
+        raise UserError(error.problem, value=source) from None
+
+
+def _own(one: Any) -> Any:
+    """A copy, should the callable yield one mapping again and again."""
+    return dict(one) if isinstance(one, Mapping) else one
 
 
 def _is_table(given: Any) -> bool:
@@ -92,12 +107,14 @@ def _from_mappings(given: list[Any], target: str, limit: int) -> Part:
             value=target,
             fix="If that is meant, write a larger design_limit beside design.",
         )
-    if not given:
+    if not given or (isinstance(given[0], Mapping) and not given[0]):
         raise UserError("gives no parameter set", value=target)
     for number, one in enumerate(given):
         if not isinstance(one, Mapping) or not all(isinstance(name, str) for name in one):
             raise UserError(
-                f"gives {one!r} as set {number}", value=target, fix="Give mappings of names."
+                f"gives {reprlib.repr(one)} as set {number}",
+                value=target,
+                fix="Give mappings of names.",
             )
         if one.keys() != given[0].keys():
             lacks, more = sorted(given[0].keys() - one.keys()), sorted(one.keys() - given[0].keys())
@@ -108,7 +125,7 @@ def _from_mappings(given: list[Any], target: str, limit: int) -> Part:
                 value=target,
                 fix="Give each set the same names; None is null.",
             )
-    return from_rows(given)
+    return _as_part({name: [one[name] for one in given] for name in given[0]}, target)
 
 
 def _traceback(error: BaseException, target: str) -> str:

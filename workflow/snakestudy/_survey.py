@@ -143,9 +143,13 @@ class Survey:
 
     def _found(self, spec: Mapping[str, Any]) -> Part:
         """The sets that `values_from` takes from results."""
+        from . import _expr
+        from ._derive import at
         from ._results import Results, open
 
         metric, where, columns = spec["metric"], spec.get("where"), spec["columns"]
+        if where is not None:
+            at("where", _expr.parse, where)
         study, known = Results(self.layout), self.now.science.metrics
         if "study" in spec:
             try:
@@ -187,7 +191,7 @@ def _changed(
 ) -> Callable[[str], tuple[str, ...]]:
     """A function: digest of a row -> what changed since, in words.
 
-    Rows made before a parameter had a default stand for its first one ever since.
+    Where a parameter has no default, before it had one or again, its first one stands.
     """
     digests = record["digests"] if record else {}
     first: dict[str, str] = {}
@@ -202,7 +206,8 @@ def _changed(
             return ()
         if digest not in digests:
             return ("what made them is not known",)
-        return tuple(changes({**first, **digests[digest]}, science.components, text_of))
+        now = {**first, **science.components}
+        return tuple(changes({**first, **digests[digest]}, now, text_of))
 
     return changed
 

@@ -20,7 +20,16 @@ from ._manifest import Manifest
 from ._part import Part
 from ._pool import Pool
 from ._process import signals_stop, undisturbed
-from ._state import Rows, State, inputs_in, limits_of, metrics_in, row_digest, write_json
+from ._state import (
+    Rows,
+    State,
+    inputs_in,
+    limits_of,
+    metrics_in,
+    not_before,
+    row_digest,
+    write_json,
+)
 from ._store import Row, Store, project
 from ._task import Item, aside
 from ._worker import FIELDS, SLOT
@@ -232,6 +241,10 @@ class Visit:
         for name in self.wanted:
             project(self.store, part, name, self.layout.output(name, chunk), self.active, footer)
         project(self.store, part, "metadata", self.layout.metadata(chunk), self.active, footer)
+        outputs = [self.layout.metadata(chunk)]
+        outputs += [self.layout.output(name, chunk) for name in self.wanted]
+        for output in outputs:
+            not_before(output, [published])
 
     def _footer(self) -> dict[str, Any]:
         return {

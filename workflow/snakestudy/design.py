@@ -13,7 +13,7 @@ from ._config import load
 from ._design import Block, Design
 from ._errors import UserError, counted, nearest, shown
 from ._ids import differences
-from ._layout import Layout
+from ._layout import Layout, enter
 from ._orders import cut
 from ._prepare import Slots
 from ._situation import Situation
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--configfile", default="config/config.yaml", metavar="FILE")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N")
     given = parser.parse_args(arguments)
-    os.chdir(given.directory)
+    enter(given.directory)
     layout = Layout()
     record = load_record(layout)
     study = load(given.configfile, {}, record)

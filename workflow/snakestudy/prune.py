@@ -7,7 +7,6 @@ without any task left. Without --yes, it only lists them.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import UserError, counted
-from ._layout import Layout
+from ._layout import Layout, enter
 from ._manifest import Manifest
 from ._state import load_record
 from ._store import Store
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("directory", nargs="?", default=".", help="of the study (default: here)")
     parser.add_argument("--yes", action="store_true", help="remove it; it cannot be got back")
     given = parser.parse_args(arguments)
-    os.chdir(given.directory)
+    enter(given.directory)
     layout = Layout()
     record = load_record(layout)
     if record is None:

@@ -1,0 +1,121 @@
+"""A study that is copied, zipped, cloned or put out of time goes on without computing again."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Study
+
+from snakestudy._values import task_id
+
+GONE = task_id({"a": 2, "b": 20})
+
+
+@pytest.fixture
+def unfinished(study: Study) -> Study:
+    """Two chunks: one done, with run directories; one task of the other failed and was mended."""
+    study.write("resources/data.txt", "1")
+    study.edit("config/config.yaml", "  metrics:", "  inputs: [resources/data.txt]\n  metrics:")
+    study.edit("config/config.yaml", "a: [1, 2]", "a: [1, 2, 3]")
+    study.snakemake(ok=False)
+    study.write("fixed", "")
+    study.ran()
+    return study
+
+
+def without_times(old: Path, new: Path) -> None:
+    shutil.copytree(old, new, symlinks=True, copy_function=shutil.copyfile)
+
+
+def in_random_order(old: Path, new: Path) -> None:
+    """As without_times, each file written at another time."""
+    without_times(old, new)
+    for path in new.rglob("*"):
+        when = time.time() - random.Random(str(path)).uniform(0, 1e6)
+        os.utime(path, (when, when), follow_symlinks=False)
+
+
+def zipped(old: Path, new: Path) -> None:
+    archive = shutil.make_archive(str(new.parent / "archive"), "zip", old)
+    shutil.unpack_archive(archive, new)
+
+
+def cloned(old: Path, new: Path) -> None:
+    own = ["git", "-c", "user.name=N", "-c", "user.email=e@x", "-c", "init.defaultBranch=main"]
+    for command in (["init", "-q"], ["add", "--all", "--force"], ["commit", "-qm", "all"]):
+        subprocess.run([*own, *command], cwd=old, check=True)
+    subprocess.run([*own, "clone", "-q", str(old), str(new)], check=True)
+
+
+def without_snakemakes_records(old: Path, new: Path) -> None:
+    shutil.copytree(old, new, symlinks=True)
+    shutil.rmtree(new / ".snakemake")
+
+
+def from_the_future(old: Path, new: Path) -> None:
+    """The clock jumped back by a day: all that is there is younger than now."""
+    shutil.copytree(old, new, symlinks=True)
+    for path in new.rglob("*"):
+        when = path.lstat().st_mtime + 86_400
+        os.utime(path, (when, when), follow_symlinks=False)
+
+
+WAYS = [without_times, in_random_order, zipped, cloned, without_snakemakes_records, from_the_future]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+def test_study_goes_on_elsewhere(
+    unfinished: Study, tmp_path: Path, way: Callable[[Path, Path], None]
+) -> None:
+    way(unfinished.path, tmp_path / "elsewhere")
+    study = Study(tmp_path / "elsewhere")
+    shutil.rmtree(unfinished.path)
+    study.snakemake()
+    failed = {task_id({"a": 3, "b": b}) for b in (10, 20)}
+    assert study.ran() == dict.fromkeys(failed, 1)
+    assert len(study.fit()) == 6
+    assert "is current" in study.snakemake()
+    study.edit("config/config.yaml", "a: [1, 2, 3]", "a: [1, 2, 3, 5]")
+    study.snakemake()
+    assert set(study.ran()) == {task_id({"a": 5, "b": b}) for b in (10, 20)}
+    assert study.fit() == [(a, b, a * b) for a in (1, 2, 3, 5) for b in (10, 20)]
+    assert "nothing missing, nothing wrong" in study.snakemake("check")
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["results/plan", "results/.store", "results/plan/chunks", "results/.store/records",
+     "results/fit", "results/metadata", "results/tasks.parquet", ".snakemake", "logs"],
+)  # fmt: skip
+def test_what_was_deleted_is_made_again_without_running_a_task(study: Study, lost: str) -> None:
+    study.snakemake()
+    wanted = study.fit()
+    study.ran()
+    path = study.path / lost
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    study.snakemake()
+    assert not study.ran()
+    assert study.fit() == wanted
+    assert "nothing missing, nothing wrong" in study.snakemake("check")
+
+
+def test_configuration_that_breaks_while_jobs_queue_stops_none_of_them(study: Study) -> None:
+    study.edit("config/config.yaml", "{tasks: 2}", "{tasks: 1}")
+    study.edit("config/config.yaml", "a: [1, 2]", "a: {range: [10, 14]}")
+    study.edit(
+        "scripts/model.py",
+        "    if params",
+        "    with open(os.environ['STUDY_DIR'] + '/config/config.yaml', 'w') as file:\n"
+        "        file.write('design: [broken')\n"
+        "    if params",
+    )
+    study.snakemake()
+    assert len(study.fit()) == 8
+    assert "config/config.yaml: line 1" in study.snakemake(ok=False)
