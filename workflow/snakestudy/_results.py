@@ -130,6 +130,7 @@ class Results:
             where, counts: as in `results` and `_partial`.
         """
         from ._columns import Column, plain_list
+        from ._derive import at
         from ._sources import distinct, encoded
 
         nothing = {name: Column.of([]) for name in names}
@@ -141,7 +142,7 @@ class Results:
             fix = nearest(unknown[0], table.column_names)
             raise UserError(f"is no column of {metric}", key="columns", value=unknown[0], fix=fix)
         if where is not None:
-            table = table.filter(_held(where, table))
+            table = table.filter(at("where", _held, where, table))
         if not len(table):
             return nothing
         lists = {name: table[name].to_pylist() for name in names}
