@@ -90,13 +90,6 @@ class State:
             return None
 
 
-def not_before(path: Path, inputs: Iterable[Path]) -> None:
-    """Give a file the time of its newest input if that lies in the future: clocks jump back."""
-    newest = max((one.stat().st_mtime_ns for one in inputs if one.exists()), default=0)
-    if newest > path.stat().st_mtime_ns:
-        os.utime(path, ns=(newest, newest))
-
-
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all."""
     write_bytes(path, json.dumps(value, ensure_ascii=False).encode())

@@ -26,7 +26,6 @@ from ._state import (
     inputs_in,
     limits_of,
     metrics_in,
-    not_before,
     row_digest,
     write_json,
 )
@@ -241,10 +240,6 @@ class Visit:
         for name in self.wanted:
             project(self.store, part, name, self.layout.output(name, chunk), self.active, footer)
         project(self.store, part, "metadata", self.layout.metadata(chunk), self.active, footer)
-        outputs = [self.layout.metadata(chunk)]
-        outputs += [self.layout.output(name, chunk) for name in self.wanted]
-        for output in outputs:
-            not_before(output, [published])
 
     def _footer(self) -> dict[str, Any]:
         return {

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
-from ._state import load_record, not_before
+from ._state import load_record
 from ._tables import conform, footer_of, one_schema, positions, read, schema_of, stack, write
 
 
@@ -25,9 +25,6 @@ def make(layout: Layout) -> None:
         unify([layout.output(metric, chunk) for chunk in chunks])
     footer = {"study": record["study"], "plan": record["plan"], "table": "tasks"}
     write(task_table(layout, chunks), layout.tasks, footer)
-    tables = (layout.output(name, chunk) for name in record["metrics"] for chunk in chunks)
-    inputs = [layout.record(record["plan"]), *map(layout.metadata, chunks), *tables]
-    not_before(layout.tasks, inputs)
 
 
 def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
