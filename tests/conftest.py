@@ -115,6 +115,11 @@ def study(tmp_path: Path) -> Study:
     return small
 
 
+@pytest.fixture
+def in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Eight tasks in four chunks, with an input file each."""

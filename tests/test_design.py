@@ -9,31 +9,14 @@ from typing import Any
 import numpy
 import pyarrow as pa
 import pytest
+from designs import design, refused, rows
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from snakestudy._columns import groups
-from snakestudy._design import Design, Maker, expand
 from snakestudy._errors import UserError
 from snakestudy._values import task_id
-
-
-def design(*blocks: dict[str, Any], **derive: str) -> Design:
-    return expand(blocks, Maker(derive))
-
-
-def rows(found: Design) -> list[tuple[Any, ...]]:
-    """The sets, values in the order of the columns."""
-    columns = [column.to_list() for column in found.columns.values()]
-    return list(zip(*columns, strict=True))
-
-
-def refused(*blocks: dict[str, Any], derive: dict[str, str] | None = None) -> str:
-    with pytest.raises(UserError) as caught:
-        expand(blocks, Maker(derive or {}))
-    return str(caught.value)
-
 
 # parts of a block
 
@@ -232,7 +215,7 @@ def test_missing_table_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 )
 def test_where_keeps_the_sets_for_which_it_holds(where: str, wanted: list[int]) -> None:
     values = {"a": [1, 2, 3], "t": list("xyz"), "flag": [True, False, True]}
-    found = design({"zip": values, "where": where}, double="2 * a")
+    found = design({"zip": values, "where": where}, derive={"double": "2 * a"})
     assert found.columns["a"].to_list() == wanted
     removed = 3 - len(wanted)
     noun = "set" if removed == 1 else "sets"
@@ -269,7 +252,7 @@ def test_bad_where_is_refused(where: str, words: list[str]) -> None:
 
 
 def test_derived_columns_come_last_and_are_no_part_of_the_id() -> None:
-    found = design({"grid": {"beta": [1.5, 3], "gamma": 0.5}}, R0="beta / gamma")
+    found = design({"grid": {"beta": [1.5, 3], "gamma": 0.5}}, derive={"R0": "beta / gamma"})
     assert list(found.columns) == ["beta", "gamma", "R0"]
     assert found.columns["R0"].to_list() == [3.0, 6.0]
     assert found.derived == {"R0": "beta / gamma"}
@@ -278,7 +261,9 @@ def test_derived_columns_come_last_and_are_no_part_of_the_id() -> None:
 
 def test_formulas_may_read_each_other_in_any_order() -> None:
     block = {"grid": {"m.a": [1, 2]}}
-    found = design(block, fourth="third + 1", third="second + m.a", second="2 * m.a")
+    found = design(
+        block, derive={"fourth": "third + 1", "third": "second + m.a", "second": "2 * m.a"}
+    )
     assert found.columns["fourth"].to_list() == [4, 7]
 
 
@@ -305,28 +290,34 @@ def test_formula_gives_and_is_null_where_it_reads_null(
     block = {"grid": {"a": values, "one": 1}}
     if part == "rows":
         block = {"rows": [{"a": value, "n": n} for n, value in enumerate(values)]}
-    assert design(block, r=formula).columns["r"].to_list() == wanted
+    assert design(block, derive={"r": formula}).columns["r"].to_list() == wanted
 
 
 @pytest.mark.parametrize("formula", ["10 ** k", "1000000 ** 2 * k ** 15"])
 def test_formula_of_ints_does_not_overflow_in_silence(formula: str) -> None:
     exact = eval(formula, {"k": 20})
     try:
-        (found,) = design({"grid": {"k": [20]}}, r=formula).columns["r"].to_list()
+        (found,) = design({"grid": {"k": [20]}}, derive={"r": formula}).columns["r"].to_list()
     except UserError:
         return
     assert found == pytest.approx(exact)
 
 
 def test_formula_whose_names_one_block_lacks_is_null_there() -> None:
-    found = design({"grid": {"a": [1], "b": [2]}}, {"grid": {"a": [5]}}, s="a + b", t="a + 1")
+    found = design(
+        {"grid": {"a": [1], "b": [2]}}, {"grid": {"a": [5]}}, derive={"s": "a + b", "t": "a + 1"}
+    )
     assert found.columns["s"].to_list() == [3, None]
     assert found.columns["t"].to_list() == [2, 6]
 
 
 def test_formula_whose_names_no_block_has_together_is_null_or_refused() -> None:
     try:
-        found = design({"grid": {"a": [1]}}, {"grid": {"b": [2]}}, s="a + b").columns["s"].to_list()
+        found = (
+            design({"grid": {"a": [1]}}, {"grid": {"b": [2]}}, derive={"s": "a + b"})
+            .columns["s"]
+            .to_list()
+        )
     except UserError as error:
         found = error.key
     assert found in ([None, None], "derive.s")
@@ -508,7 +499,7 @@ def test_adding_a_block_keeps_the_old_sets_first(blocks: list[dict], more: dict)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 3))
 def test_adding_a_derived_parameter_keeps_ids(values: list[int], seeds: int) -> None:
     block = {"grid": {"a": values}, "seeds": seeds}
-    assert design(block, r="a / 2", s="r + seed").ids == design(block).ids
+    assert design(block, derive={"r": "a / 2", "s": "r + seed"}).ids == design(block).ids
 
 
 def test_comparison_of_order_does_not_hold_beside_null() -> None:

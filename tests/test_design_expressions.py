@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-
-from snakestudy._design import Design, Maker, expand
-from snakestudy._errors import UserError
-
-
-def design(*blocks: dict[str, Any], **more: Any) -> Design:
-    return expand(blocks, Maker(**more))
-
-
-def refused(*blocks: dict[str, Any], **more: Any) -> str:
-    with pytest.raises(UserError) as caught:
-        design(*blocks, **more)
-    return str(caught.value)
-
-
-def has(message: str, words: list[str]) -> None:
-    assert [word for word in words if word not in message] == [], message
+from designs import design, has, refused
 
 
 @pytest.mark.parametrize(

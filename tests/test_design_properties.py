@@ -7,23 +7,13 @@ from typing import Any
 
 import numpy
 import pytest
+from designs import design, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakestudy._design import Design, Maker, expand
 from snakestudy._errors import UserError
 from snakestudy._plan import pilot
 from snakestudy._values import canonical, task_id
-
-
-def design(*blocks: dict[str, Any], **more: Any) -> Design:
-    return expand(blocks, Maker(**more))
-
-
-def rows(found: Design) -> list[tuple[Any, ...]]:
-    columns = [column.to_list() for column in found.columns.values()]
-    return list(zip(*columns, strict=True))
-
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.floats(-2, 2), st.text(max_size=2)

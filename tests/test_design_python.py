@@ -7,36 +7,11 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from designs import design, has, refused, rows
 
-from snakestudy._design import Design, Maker, expand
-from snakestudy._errors import UserError
-
-
-@pytest.fixture(autouse=True)
-def _in_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def design(*blocks: dict[str, Any], **more: Any) -> Design:
-    return expand(blocks, Maker(**more))
-
-
-def rows(found: Design) -> list[tuple[Any, ...]]:
-    columns = [column.to_list() for column in found.columns.values()]
-    return list(zip(*columns, strict=True))
-
-
-def refused(*blocks: dict[str, Any], **more: Any) -> str:
-    with pytest.raises(UserError) as caught:
-        design(*blocks, **more)
-    return str(caught.value)
-
-
-def has(message: str, words: list[str]) -> None:
-    assert [word for word in words if word not in message] == [], message
+pytestmark = pytest.mark.usefixtures("in_an_empty_directory")
 
 
 TASKS = """\

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT, Study, environment
+from designs import has
 
 from snakestudy._values import task_id
 
@@ -35,10 +36,6 @@ def design(study: Study, *arguments: str) -> tuple[int, str]:
 
 def files(study: Study) -> set[Path]:
     return {path for path in study.path.rglob("*") if "__pycache__" not in path.parts}
-
-
-def has(text: str, words: list[str]) -> None:
-    assert [word for word in words if word not in text] == [], text
 
 
 # pilot

@@ -88,7 +88,7 @@ def _own(one: Any) -> Any:
 
 
 def _is_table(given: Any) -> bool:
-    return hasattr(given, "columns") and hasattr(given, "shape")
+    return hasattr(given, "shape") and hasattr(given, "columns")
 
 
 def _iterable(given: Any) -> Iterable[Any]:
