@@ -6,7 +6,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 
-from ._errors import UserError, cannot_write, nearest
+from ._errors import UserError, for_users, nearest
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -27,13 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         if verb not in FOR_PEOPLE and verb not in FOR_RULES:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
         return importlib.import_module(f"snakestudy.{verb}").main(rest)
-    except UserError as error:
-        print(f"snakestudy: {error}", file=sys.stderr)
-    except OSError as error:
-        told = cannot_write(error)
-        if told is None:
-            raise
-        print(f"snakestudy: {told}", file=sys.stderr)
+    except (UserError, OSError) as error:
+        print(f"snakestudy: {for_users(error)}", file=sys.stderr)
     return 1
 
 

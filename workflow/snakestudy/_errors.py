@@ -57,8 +57,14 @@ class Stopped(Exception):
     """A visit ends before its time; the text says why."""
 
 
-def cannot_write(error: OSError) -> UserError | None:
-    """A disk that is full or may not be written as an error for users; None for anything else."""
+def for_users(error: UserError | OSError) -> UserError:
+    """An error for users: as it is, or of a disk that is full or may not be written.
+
+    Raises:
+        OSError: the error itself, if it is anything else.
+    """
+    if isinstance(error, UserError):
+        return error
     fixes = {
         errno.ENOSPC: "free some space",
         errno.EDQUOT: "free some space",
@@ -67,7 +73,7 @@ def cannot_write(error: OSError) -> UserError | None:
         errno.EACCES: "make it writable",
     }
     if error.errno not in fixes:
-        return None
+        raise error
     fix = f"What is finished is kept: {fixes[error.errno]}, then run snakemake again."
     return UserError(os.strerror(error.errno), file=error.filename, fix=fix)
 

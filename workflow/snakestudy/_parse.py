@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ._errors import UserError, cannot_write
+from ._errors import UserError, for_users
 from ._layout import CHUNK, Layout
 from ._prepare import Prepared, Slots, announce, prepare, published
 
@@ -99,13 +99,8 @@ def prepared(workflow: Any) -> Rules:
     try:
         configfile, overrides = _configuration(workflow)
         found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
-    except UserError as error:
-        sys.exit(f"snakestudy: {error}")
-    except OSError as error:
-        told = cannot_write(error)
-        if told is None:
-            raise
-        sys.exit(f"snakestudy: {told}")
+    except (UserError, OSError) as error:
+        sys.exit(f"snakestudy: {for_users(error)}")
     print(announce(found), file=sys.stderr, flush=True)
     return Rules(found, layout)
 
