@@ -1,4 +1,4 @@
-"""A study that is copied, zipped or cloned goes on without computing again."""
+"""A study that is copied, zipped, cloned or put out of time goes on without computing again."""
 
 from __future__ import annotations
 
@@ -59,7 +59,15 @@ def without_snakemakes_records(old: Path, new: Path) -> None:
     shutil.rmtree(new / ".snakemake")
 
 
-WAYS = [without_times, in_random_order, zipped, cloned, without_snakemakes_records]
+def from_the_future(old: Path, new: Path) -> None:
+    """The clock jumped back by a day: all that is there is younger than now."""
+    shutil.copytree(old, new, symlinks=True)
+    for path in new.rglob("*"):
+        when = path.lstat().st_mtime + 86_400
+        os.utime(path, (when, when), follow_symlinks=False)
+
+
+WAYS = [without_times, in_random_order, zipped, cloned, without_snakemakes_records, from_the_future]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -96,6 +104,22 @@ def test_what_was_deleted_is_made_again_without_running_a_task(study: Study, los
     assert not study.ran()
     assert study.fit() == wanted
     assert "nothing missing, nothing wrong" in study.snakemake("check")
+
+
+def test_clock_that_jumps_back_while_jobs_run_stops_none_of_them(study: Study) -> None:
+    """As it looks from then on: all that was published before lies in the future."""
+    study.edit(
+        "scripts/model.py",
+        "    if params",
+        "    results = Path(os.environ['STUDY_DIR'], 'results')\n"
+        "    for path in [p for p in results.rglob('[!.]*') if p.stat().st_mtime < 2e9]:\n"
+        "        os.utime(path, (2e9, 2e9))\n"
+        "    if params",
+    )
+    study.snakemake()
+    assert len(study.fit()) == 4
+    assert set(study.ran().values()) == {1}
+    assert "is current" in study.snakemake()
 
 
 def test_configuration_that_breaks_while_jobs_queue_stops_none_of_them(study: Study) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +94,12 @@ class Layout:
 
     def run_directory(self, task_id: str) -> Path:
         return self.runs / task_id[:2] / task_id
+
+    def published(self) -> Iterator[str]:
+        """Every file of results/ but for the store's: what Snakemake knows of."""
+        for directory, names, files in os.walk(self.results):
+            names[:] = [name for name in names if not name.startswith(".")]
+            yield from (os.path.join(directory, name) for name in files)
 
     def newest_plan(self) -> int:
         """The number of the newest record, 0 if there is none."""

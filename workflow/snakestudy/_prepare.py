@@ -16,6 +16,7 @@ from ._layout import Layout
 from ._situation import Plan
 from ._state import load_record
 from ._survey import Survey
+from ._times import back_to_now
 from ._values import digest_of
 
 
@@ -88,6 +89,8 @@ def prepare(
     """
     record = load_record(layout)
     study = load(configfile, overrides, record)
+    if not dry_run:
+        back_to_now(layout.published())
     if record and record["study"] != study.name:
         raise UserError(
             f"{layout.results} belongs to study {record['study']}",

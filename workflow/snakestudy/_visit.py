@@ -31,6 +31,7 @@ from ._state import (
 )
 from ._store import Row, Store, project
 from ._task import Item, aside
+from ._times import back_to_now
 from ._worker import FIELDS, SLOT
 
 PART_SECONDS = 5.0
@@ -222,6 +223,7 @@ class Visit:
     def _publish(self, rows: dict[str, Row]) -> None:
         """State and outputs, unless there are newer orders."""
         published = self.layout.manifest(self.manifest.chunk)
+        back_to_now([published])
         if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
             raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
         missing = [task_id for task_id in self.active if task_id not in rows]

@@ -13,10 +13,12 @@ from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record
 from ._tables import conform, footer_of, one_schema, positions, read, schema_of, stack, write
+from ._times import back_to_now
 
 
 def make(layout: Layout) -> None:
     """Bring results/ in line with the newest plan: see the functions below."""
+    back_to_now(layout.published())
     record = load_record(layout)
     chunks = list(record["chunks"])
     remove_unowned(layout, set(chunks), set(record["metrics"]))
