@@ -106,3 +106,83 @@ def test_damage_is_found_and_deleting_the_file_mends_it(
     study.snakemake()
     assert "nothing missing, nothing wrong" in study.snakemake("check")
     assert study.fit() == wanted
+
+
+def foreign_record(path: Path) -> None:
+    """A record of another plan, as a copy that went wrong leaves it."""
+    path.write_text(path.read_text().replace('"plan": 2', '"plan": 7'))
+
+
+@pytest.fixture
+def twice(study: Study) -> Study:
+    """Two plans, the second with one more chunk."""
+    study.snakemake()
+    study.edit("config/config.yaml", "a: [1, 2]", "a: [1, 2, 5]")
+    study.snakemake()
+    assert set(study.ran().values()) == {1}
+    return study
+
+
+@pytest.mark.parametrize("damage", [truncated, empty, foreign_record])
+@pytest.mark.parametrize("copy", ["results/plan", "results/.store/records"])
+def test_one_damaged_copy_of_the_plan_record_changes_nothing(
+    twice: Study, copy: str, damage: Callable[[Path], None]
+) -> None:
+    wanted = twice.fit()
+    damage(twice.path / copy / "0002.json")
+    assert "plan 2 is current" in twice.snakemake()
+    assert twice.fit() == wanted
+    assert not twice.ran()
+
+
+@pytest.mark.parametrize("damage", [truncated, empty, foreign_record])
+def test_plan_record_damaged_in_both_copies_is_told_and_deleting_it_loses_nothing(
+    twice: Study, damage: Callable[[Path], None]
+) -> None:
+    wanted = twice.fit()
+    files = [twice.path / name / "0002.json" for name in ("results/plan", "results/.store/records")]
+    for file in files:
+        damage(file)
+    for arguments in ([], ["--dry-run"], ["check"], ["--unlock"]):
+        said = twice.snakemake(*arguments, ok=False)
+        assert "0002.json: is damaged, or no plan record of this study. Delete it" in said
+        assert "Traceback" not in said
+    for file in files:
+        file.unlink()
+    twice.snakemake()
+    assert not twice.ran()
+    assert twice.fit() == wanted
+    assert "nothing missing, nothing wrong" in twice.snakemake("check")
+
+
+def swapped_with_its_neighbour(path: Path) -> None:
+    """One chunk's file for another's."""
+    other = next(p for p in sorted(path.parents[1].glob(f"*/{path.name}")) if p != path)
+    first, second = path.read_bytes(), other.read_bytes()
+    path.write_bytes(second)
+    other.write_bytes(first)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage"),
+    [
+        ("*/state.json", truncated),
+        ("*/state.json", empty),
+        ("*/state.json", swapped_with_its_neighbour),
+        ("*/state.json", Path.unlink),
+        ("*/manifest.parquet", truncated),
+        ("*/manifest.parquet", swapped_with_its_neighbour),
+        ("fingerprints.json", truncated),
+        ("fingerprints.json", empty),
+    ],
+)
+def test_notes_of_the_store_that_are_damaged_are_made_again_without_running_a_task(
+    twice: Study, pattern: str, damage: Callable[[Path], None]
+) -> None:
+    wanted = twice.fit()
+    damage(sorted((twice.path / "results/.store").glob(pattern))[0])
+    twice.snakemake()
+    assert not twice.ran()
+    assert twice.fit() == wanted
+    assert "is current" in twice.snakemake()
+    assert "nothing missing, nothing wrong" in twice.snakemake("check")

@@ -92,11 +92,11 @@ def prepared(workflow: Any) -> Rules:
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [_PACKAGE, *filter(None, [os.environ.get("PYTHONPATH", "").removeprefix(_PACKAGE)])]
     )
-    if not workflow.is_main_process or _NOT_RUNS & set(sys.argv):
-        return Rules(published(layout), layout)
     settings = workflow.resource_settings
     slots = Slots(settings.cores or 1, settings.nodes)
     try:
+        if not workflow.is_main_process or _NOT_RUNS & set(sys.argv):
+            return Rules(published(layout), layout)
         configfile, overrides = _configuration(workflow)
         found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
     except (UserError, OSError) as error:

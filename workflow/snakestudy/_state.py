@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ._errors import UserError
 from ._layout import Layout
 from ._values import digest_of
 
@@ -102,12 +103,27 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def load_record(layout: Layout) -> dict | None:
-    """The newest plan record."""
+    """The newest plan record; None before the first plan.
+
+    Raises:
+        UserError: if neither of its copies is one.
+    """
     plan = layout.newest_plan()
-    for path in (layout.kept_record(plan), layout.record(plan)):
-        if path.exists():
-            return json.loads(path.read_text())
-    return None
+    paths = [path for path in (layout.kept_record(plan), layout.record(plan)) if path.exists()]
+    for path in paths:
+        try:
+            record = json.loads(path.read_text())
+            if record["plan"] == plan:
+                return record
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+    if not paths:
+        return None
+    raise UserError(
+        "is damaged, or no plan record of this study",
+        file=" and ".join(map(str, paths)),
+        fix="Delete it and run snakemake: the plan before it is taken, and what is finished stays.",
+    )
 
 
 def load_states(layout: Layout, chunks: Iterable[str]) -> dict[str, State | None]:
