@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ._errors import UserError
 from ._manifest import Manifest
-from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, write
+from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, sync_to_disk, write
 
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
 
@@ -122,15 +122,21 @@ class Store:
     def table(self, name: str, part: int) -> Path:
         return self.parts / f"{part:06d}" / f"{name}.parquet"
 
-    def add(self, tables: Mapping[str, pa.Table], footer: Mapping[str, Any]) -> int:
-        """Add a part; returns its number."""
+    def add(
+        self, tables: Mapping[str, pa.Table], footer: Mapping[str, Any], *, sync: bool = False
+    ) -> int:
+        """Add a part; returns its number. sync: once it is on the disk."""
         number = max(self.numbers(), default=0) + 1
         temporary = self.parts / f".{number:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
         footer = {**footer, "tables": sorted(tables)}
         for name, table in tables.items():
-            write(table, temporary / f"{name}.parquet", {**footer, "table": name})
+            write(table, temporary / f"{name}.parquet", {**footer, "table": name}, sync=sync)
+        if sync:
+            sync_to_disk(temporary)
         temporary.rename(self.parts / f"{number:06d}")
+        if sync:
+            sync_to_disk(self.parts)
         return number
 
     def drop(self, tasks: set[str]) -> None:
@@ -142,7 +148,7 @@ class Store:
                 table = read(path)
                 keep = pa.array([i not in tasks for i in table["task_id"].to_pylist()], pa.bool_())
                 if not all(keep.to_pylist()):
-                    write(table.filter(keep), path, footer_of(table.schema))
+                    write(table.filter(keep), path, footer_of(table.schema), sync=True)
 
     def compact(self, manifest: Manifest, rows: Mapping[str, Row], footer: dict[str, Any]) -> int:
         """Make one part of all that is there, in the manifest's order; returns its number.
@@ -164,9 +170,11 @@ class Store:
         for name in sorted(names):
             parts = [self._last_rows(name, number, rows) for number in numbers]
             tables[name] = with_parameters(stack([p for p in parts if p is not None]), published)
-        number = self.add(tables, footer)
-        for old in numbers:
-            shutil.rmtree(self.parts / f"{old:06d}")
+        number = self.add(tables, footer, sync=True)
+        for old in numbers:  # first out of sight: half a part would look damaged
+            (self.parts / f"{old:06d}").rename(self.parts / f".{old:06d}")
+        for old in self.parts.glob(".*"):
+            shutil.rmtree(old)
         return number
 
     def _last_rows(self, name: str, part: int, rows: Mapping[str, Row]) -> pa.Table | None:

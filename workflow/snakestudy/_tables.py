@@ -19,8 +19,12 @@ FOOTER = b"snakestudy"
 UNIQUE = ("task_id", "seq")  # not worth a dictionary
 
 
-def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
-    """Write a table under a temporary name (with a leading dot), then rename it."""
+def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
+    """Write a table under a temporary name (with a leading dot), then rename it.
+
+    Args:
+        sync: wait until it is on the disk: something will be deleted in its favour.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -28,9 +32,20 @@ def write(table: pa.Table, path: Path, footer: dict[str, Any]) -> None:
         repeated = [name for name in table.column_names if name not in UNIQUE]
         table = table.replace_schema_metadata(metadata)
         parquet.write_table(table, temporary, use_dictionary=repeated, write_page_checksum=True)
+        if sync:
+            sync_to_disk(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync_to_disk(path: Path) -> None:
+    """Wait until a file's content, or a directory's entries, would outlast a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Unreadable(UserError, ValueError):
