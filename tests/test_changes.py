@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from conftest import ROOT, Study, environment
 
+from snakestudy._values import task_id
+
 NOTHING = "Nothing to be done"
 
 FILES = {
@@ -470,6 +472,33 @@ def test_on_change_keep_keeps_now_and_later_and_new_tasks_run_the_new_code(funct
     digests = function.table("metadata/run").set_index("a")["digest"]
     assert digests[1] == digests[2] != digests[4]
     assert NOTHING in function.snakemake("-n")
+
+
+@pytest.mark.parametrize("give_up", [1, 3])
+def test_on_change_keep_runs_failed_tasks_with_the_mended_code(study, give_up):
+    study.edit(CONFIG, "a: [1, 2]", "a: [1, 2, 3]")
+    study.edit(CONFIG, "chunks:", f"give_up: {give_up}\nchunks:")
+    study.snakemake(ok=False)
+    study.ran()
+    study.edit("scripts/model.py", 'raise ValueError("three is too much")', "pass")
+    said = study.snakemake("--config", "on_change=keep")
+    assert "scripts/model.py changed since plan 1: 4 tasks" in said
+    assert "2 failed tasks tried again" in said
+    assert "to run: 2 tasks" in said
+    assert study.ran() == {task_id({"a": 3, "b": b}): 1 for b in (10, 20)}
+    assert study.fit() == [(a, b, a * b) for a in (1, 2, 3) for b in (10, 20)]
+    assert NOTHING in study.snakemake("-n")
+
+
+def test_on_change_stop_lets_failed_tasks_run_if_no_finished_one_would(study):
+    study.edit(CONFIG, "a: [1, 2]", "a: [3]")
+    study.edit(CONFIG, "chunks:", "on_change: stop\nchunks:")
+    study.snakemake(ok=False)
+    study.ran()
+    study.edit("scripts/model.py", 'raise ValueError("three is too much")', "pass")
+    said = study.snakemake()
+    assert "scripts/model.py changed since plan 1: 2 failed tasks tried again" in said
+    assert len(study.ran()) == 2
 
 
 def test_on_change_stop_plans_nothing_not_even_growth(function):

@@ -17,6 +17,7 @@ from ._errors import UserError, nearest
 from ._ids import as_texts
 from ._manifest import Manifest, encoded
 from ._situation import Review, Situation, run_dirs_of
+from ._state import made_by
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,12 @@ class Orders:
         tries = 1 + now.study.task.retries
         rows = now.rows(old.chunk) if found.failed or not found.past.finished else {}
         limits = found.past.state.limits if found.past.state else None
-        failed = {i: row.attempt for i, row in rows.items() if row.status != "success"}
-        again = {i: attempt for i, attempt in failed.items() if now.may_retry(attempt, limits)}
+        failed = {i: row for i, row in rows.items() if row.status != "success"}
+        again = {
+            i: row.attempt
+            for i, row in failed.items()
+            if now.may_retry(row.attempt, limits) or now.changed(made_by(row.digest))
+        }
         if not again:
             return _constant(tries, len(old.numbers))
         return pa.array([again.get(i, 0) + tries for i in old.ids], pa.int32())

@@ -207,7 +207,8 @@ def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -
     found = Review(past, active)
     for row in past.state.rows if past.state else ():
         if _is_stale(row, now, order["kept"]):
-            found.stale.append(row)
+            # A failure is nothing to keep: what changed may have mended it.
+            (found.stale if row.status == "success" else found.failed).append(row)
         elif row.status == "success":
             has = row.metrics()
             old = any(has.get(name) != how for name, how in wanted.items())

@@ -19,7 +19,8 @@ def change_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
 
 
 def _stale_in_words(now: Situation, reviews: Mapping[str, Review]) -> list[str]:
-    digests = {row.made_by for found in reviews.values() for row in found.stale}
+    """Of failures too, which run again whatever `on_change` says."""
+    digests = {row.made_by for found in reviews.values() for row in found.stale + found.failed}
     return sorted({word for digest in digests for word in now.changed(digest)})
 
 
@@ -41,12 +42,13 @@ def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: in
     reasons = [counted(new, "new task")] if new else []
     verb = "kept as they are" if now.study.config["on_change"] == "keep" else "run again"
     stale = [row for review in found for row in review.stale]
+    words = "; ".join(_stale_in_words(now, reviews))
     if stale:
-        words = "; ".join(_stale_in_words(now, reviews))
         reasons.append(f"{words} since plan {now.number}: {_cost(stale, now)} {verb}")
     inputs = [row for review in found for row in review.new_inputs]
     if inputs:
         reasons.append(f"input files of single tasks changed: {_cost(inputs, now)} {verb}")
+    changed = f"{words} since plan {now.number}: " if words and not stale else ""
     words = "; ".join(_unread_in_words(now, reviews))
     again = [row for review in found for row in run_again(review, now)]
     if again:
@@ -61,7 +63,7 @@ def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: in
         reasons.append(f"redo: {counted(redone, 'task')} with {where} run again")
     failed = sum(row.tasks for review in found for row in review.failed)
     if failed:
-        reasons.append(f"{counted(failed, 'failed task')} tried again")
+        reasons.append(f"{changed}{counted(failed, 'failed task')} tried again")
     before = now.record["chunks"] if now.record else {}
     for chunk, review in reviews.items():
         was = review.past.manifest.active & (chunk in before)

@@ -31,7 +31,7 @@ class Rows(NamedTuple):
     @property
     def made_by(self) -> str:
         """The digest of what ran, without the task's own inputs and the metrics."""
-        return self.digest[:16]
+        return made_by(self.digest)
 
     @property
     def read_by(self) -> str:
@@ -50,6 +50,11 @@ def row_digest(science: str, inputs: str | None, metrics: dict[str, str]) -> str
     """
     own = f"-{inputs}" if inputs else ""
     return " ".join([science + own, *(f"{name}={metrics[name]}" for name in sorted(metrics))])
+
+
+def made_by(digest: str) -> str:
+    """The digest of what ran in a row's digest."""
+    return digest[:16]
 
 
 def metrics_in(digest: str) -> dict[str, str]:

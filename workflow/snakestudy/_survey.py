@@ -19,7 +19,7 @@ from ._ids import Memo
 from ._layout import Layout
 from ._situation import Past, Plan, Situation
 from ._stage import check_task, placeholders, source_path, target_name
-from ._state import Rows, State, load_record, load_states
+from ._state import Rows, State, load_record, load_states, made_by
 from ._values import digest_of
 
 if TYPE_CHECKING:
@@ -169,7 +169,8 @@ class Survey:
 
     def counts(self, digest: str, kept: list[str]) -> bool:
         """Whether rows with this digest are results of the study as it is."""
-        return digest[:16] in kept or not self.now.changed(digest[:16])
+        made = made_by(digest)
+        return made in kept or not self.now.changed(made)
 
 
 def _texts(science: Science, layout: Layout) -> Callable[[str], str | None]:

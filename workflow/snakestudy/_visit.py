@@ -25,6 +25,7 @@ from ._state import (
     State,
     inputs_in,
     limits_of,
+    made_by,
     metrics_in,
     row_digest,
     write_json,
@@ -111,10 +112,10 @@ class Visit:
         return found
 
     def _is_current(self, row: Row, inputs: str | None) -> bool:
-        made_by = row.digest[:16]
-        if made_by in self.order["kept"]:
+        made = made_by(row.digest)
+        if made in self.order["kept"]:
             return True
-        return made_by in self.order["accepts"] and inputs_in(row.digest) == inputs
+        return made in self.order["accepts"] and inputs_in(row.digest) == inputs
 
     def _has_metrics(self, row: Row) -> bool:
         if row.digest.partition(" ")[2] in self.order["kept"]:

@@ -19,7 +19,7 @@ from ._errors import UserError, counted
 from ._ids import differences, task_numbers
 from ._layout import STEP, Layout
 from ._manifest import Manifest
-from ._state import load_record
+from ._state import load_record, made_by
 from ._store import Store
 from ._survey import Survey
 from ._tables import Unreadable, conform, footer_of, positions, read
@@ -142,7 +142,7 @@ class Check:
         digests = Counter(table["digest"].to_pylist())
         old = {d: n for d, n in digests.items() if not self.survey.counts(d, kept)}
         if old:
-            words = sorted({word for d in old for word in self.survey.now.changed(d[:16])})
+            words = sorted({word for d in old for word in self.survey.now.changed(made_by(d))})
             tasks = counted(sum(old.values()), "task")
             self._say(kind, path, f"{tasks} of before {'; '.join(words)}; snakemake plans them")
 
