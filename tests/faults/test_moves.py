@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Study
+from conftest import ROOT, Study
 
 from snakestudy._values import task_id
 
@@ -135,3 +135,46 @@ def test_configuration_that_breaks_while_jobs_queue_stops_none_of_them(study: St
     study.snakemake()
     assert len(study.fit()) == 8
     assert "config/config.yaml: line 1" in study.snakemake(ok=False)
+
+
+UPDATE = """
+def update():
+    if (template / "updated").exists():
+        return
+    (template / "updated").touch()
+    for path in [*template.rglob("*.py"), *template.rglob("*.smk"), template / "Snakefile"]:
+        path.write_text(path.read_text() + "\\n\\n# of a newer version\\n")
+    rule = template / "workflow/rules/run.smk"
+    rule.write_text(rule.read_text().replace("    params:", "    params:\\n        newer=1,"))
+"""
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_template_update_in_the_middle_of_a_study_runs_no_task_again(
+    study: Study, tmp_path: Path, number: int
+) -> None:
+    """Files of the template, a rule's params too, change while the task of this number runs."""
+    template = tmp_path / "template"
+    for name in ("workflow", "profiles"):
+        shutil.copytree(ROOT / name, template / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", template)
+    study.edit("config/config.yaml", "{tasks: 2}", "{tasks: 1}")
+    text = (study.path / "scripts/model.py").read_text()
+    path = f"template = Path({str(template)!r})\n"
+    study.write("scripts/model.py", text.replace("\n\n\ndef", f"\n\n{path}{UPDATE}\n\ndef"))
+    study.edit(
+        "scripts/model.py",
+        "    if params",
+        "    if len(open(os.environ['STUDY_DIR'] + '/ran.txt').readlines()) >= "
+        f"{number}:\n        update()\n    if params",
+    )
+    new = ("-s", str(template / "Snakefile"))
+    study.snakemake(*new)
+    assert (template / "updated").exists()
+    assert sorted(study.ran().values()) == [1] * 4
+    assert "is current" in study.snakemake(*new)
+    assert "Nothing to be done" in study.snakemake(*new, "-n")
+    study.edit("config/config.yaml", "a: [1, 2]", "a: [1, 2, 5]")
+    study.snakemake(*new)
+    assert len(study.ran()) == 2
+    assert study.fit() == [(a, b, a * b) for a in (1, 2, 5) for b in (10, 20)]

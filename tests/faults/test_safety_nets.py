@@ -1,13 +1,16 @@
-"""`backup` and `git`: what they keep, what they refuse, what they leave alone."""
+"""`backup`, `git`, the environment of a plan: what they keep, refuse and leave alone."""
 
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import subprocess
 from pathlib import Path
 
+import pyarrow
 import pytest
+import snakemake
 from conftest import Study
 
 
@@ -144,6 +147,31 @@ def test_git_that_cannot_commit_is_refused_before_anything_runs(
     said = repository.snakemake(ok=False)
     assert [word for word in words if word not in said] == [], said
     assert not (repository.path / "results").exists()
+
+
+def test_status_tells_what_changed_in_the_environment_since_the_plan(repository: Study) -> None:
+    repository.snakemake()
+    assert "changed since that plan" not in repository.verb("status")
+    head = git(repository, "rev-parse", "HEAD")
+    record = repository.path / "results/.store/records/0001.json"
+    told = json.loads(record.read_text())
+    told["environment"]["packages"]["pyarrow"] = "1.0"
+    told["environment"]["python"] = "3.1.4"
+    del told["environment"]["packages"]["snakemake"]
+    record.write_text(json.dumps(told))
+    repository.write("scripts/new.py", "")
+    git(repository, "add", ".")
+    git(repository, "commit", "--quiet", "--message", "more")
+    said = repository.verb("status")
+    version, arrow = platform.python_version(), pyarrow.__version__
+    after = git(repository, "rev-parse", "HEAD")
+    for words in (
+        f"changed since that plan: python 3.1.4 -> {version}, commit {head[:10]} -> {after[:10]}",
+        f"pyarrow 1.0 -> {arrow}",
+        f"snakemake {snakemake.__version__} added",
+    ):
+        assert words in said
+    assert "is current" in repository.snakemake()
 
 
 def test_hook_that_refuses_is_told_in_its_own_words(repository: Study) -> None:

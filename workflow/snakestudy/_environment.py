@@ -23,14 +23,15 @@ def environment() -> dict[str, Any]:
 
 
 def changes_in_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What is different between two environments; host and paths do not count.
+    """What is different between two environments and commits; host and paths do not count.
 
-    >>> old = {"python": "3.11.7", "platform": "L", "packages": {"a": "1", "b": "1"}}
-    >>> new = {"python": "3.12.1", "platform": "L", "packages": {"a": "2", "c": "1"}}
+    >>> old = {"python": "3.11", "platform": "L", "commit": None, "packages": {"a": "1", "b": "1"}}
+    >>> new = {"python": "3.12", "platform": "L", "commit": "ab+", "packages": {"a": "2", "c": "1"}}
     >>> changes_in_words(old, new)
-    ['python 3.11.7 -> 3.12.1', 'a 1 -> 2', 'b 1 removed', 'c 1 added']
+    ['python 3.11 -> 3.12', 'commit none -> ab+', 'a 1 -> 2', 'b 1 removed', 'c 1 added']
     """
-    words = [f"{n} {old[n]} -> {new[n]}" for n in ("python", "platform") if old[n] != new[n]]
+    names = [name for name in ("python", "platform", "commit") if old[name] != new[name]]
+    words = [f"{name} {_short(old[name])} -> {_short(new[name])}" for name in names]
     before, after = old["packages"], new["packages"]
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
@@ -40,3 +41,11 @@ def changes_in_words(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str
         elif before[name] != after[name]:
             words.append(f"{name} {before[name]} -> {after[name]}")
     return words
+
+
+def _short(value: str | None) -> str:
+    """A commit's first digits, and whether there were changes beside it; others as they are."""
+    if value is None:
+        return "none"
+    digits = value.removesuffix("+")
+    return digits[:10] + value[len(digits) :] if len(digits) == 40 else value

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import fcntl
 from collections.abc import Sequence
-from pathlib import Path
 
+from . import _git
 from ._environment import changes_in_words, environment
 from ._errors import UserError
-from ._layout import Layout
+from ._layout import Layout, enter
 from ._state import load_record, load_states
 from ._store import Store
 from .outcome import SHOWN, counts, failures
@@ -20,11 +20,11 @@ MOST = 6  # changes of the environment named one by one
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m snakestudy status", description=__doc__)
     parser.add_argument("directory", nargs="?", default=".", help="of the study (default: here)")
-    directory = Path(parser.parse_args(arguments).directory)
-    layout = Layout(directory / "results", directory / "runs", directory / "logs")
-    record = load_record(layout)
-    if record is None:
-        raise UserError("holds no study that was planned", value=str(directory))
+    directory = parser.parse_args(arguments).directory
+    enter(directory)
+    layout = Layout()
+    if load_record(layout) is None:
+        raise UserError("holds no study that was planned", value=directory)
     print(describe(layout))
     return 0
 
@@ -54,7 +54,8 @@ def describe(layout: Layout) -> str:
     lines += [f"  {reason}" for reason in record["why"]]
     pending = max(total - success - failure, 0)
     lines.append(f"  success {success:,}  failure {failure:,}  pending {pending:,}  of {total:,}")
-    moved = changes_in_words(record["environment"], environment())
+    before = {**record["environment"], "commit": record["commit"]}
+    moved = changes_in_words(before, {**environment(), "commit": _git.commit()})
     if moved:
         more = f", and {len(moved) - MOST} more" if len(moved) > MOST else ""
         lines.append(f"  changed since that plan: {', '.join(moved[:MOST])}{more}")
