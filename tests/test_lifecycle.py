@@ -310,7 +310,11 @@ def test_accepted_failures_end_with_status_0_and_a_warning(study):
     outcome = json.loads((study.path / "results/outcome.json").read_text())
     assert (outcome["success"], outcome["failure"]) == (2, 2)
     study.ran()
-    assert "plan 1 is current" in study.snakemake("-n", "--config", "give_up=1")
+    accepted = ("--config", "on_failure=accept", "give_up=1")
+    assert "plan 1 is current" in study.snakemake(*accepted)
+    assert "4 tasks, 2 failed" in study.snakemake("--config", "give_up=1", ok=False)
+    assert not study.ran()
+    study.snakemake(*accepted)
     assert "2 failed tasks tried again" in study.snakemake("-n")
 
 

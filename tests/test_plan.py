@@ -113,7 +113,9 @@ def test_growth_writes_only_new_chunks() -> None:
 def test_dropped_tasks_become_inactive_and_return_without_work() -> None:
     first = plan(situation(chunks={"tasks": 4}), [1, 2])
     past = visited(first)
-    second = plan(situation(first.record, chunks={"tasks": 4}), [1], past)
+    rows = dict.fromkeys(past["00000"].manifest.ids, past["00000"].state.rows[0])
+    now = situation(first.record, chunks={"tasks": 4})
+    second = plan(replace(now, rows=lambda chunk: rows), [1], past)
     (shrunk,) = second.manifests.values()
     assert shrunk.active.tolist() == [True, True, False, False]
     assert second.record["why"] == ["2 tasks taken out of the design"]

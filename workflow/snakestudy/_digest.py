@@ -193,6 +193,8 @@ def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, 
             (path, "task.function") for path in python_files(task.function, "task.function", sha)
         )
     renames = {item.rename for item in task.inputs if item.rename}
+    for path in command_files(task.setup):
+        yield path, "task.setup"
     for path in command_files(task.command, renames):
         yield path, "task.command"
         if path.endswith(".py"):

@@ -51,15 +51,14 @@ class Orders:
         old, now = found.past.manifest.whole(), self.now
         kept = old.order["kept"]
         if keep:
-            kept = sorted(
-                {*kept, *(r.made_by for r in found.stale), *(r.read_by for r in found.unread)}
-            )
+            lacking = [row for row in found.stale + found.unread if now.lacks(row)]
+            readings = {row.read_by for row in lacking}
+            kept = sorted({*kept, *(row.made_by for row in found.stale), *readings})
         rows = self.design.rows_of(old.numbers)
         inputs = old.table["_inputs"].to_pylist()
-        if not keep:
-            own = now.own_inputs(self.design, rows[found.active])
-            for position, digest in zip(numpy.flatnonzero(found.active), own, strict=True):
-                inputs[position] = digest
+        to_run = self._to_run(found, keep)
+        for position, digest in zip(to_run, now.own_inputs(self.design, rows[to_run]), strict=True):
+            inputs[position] = digest
         columns: dict[str, Any] = {name: old.table[name] for name in ("task_id", "seq", "plan")}
         columns["_active"] = pa.array(found.active)
         columns["_attempt"] = self._attempts(found)
@@ -78,6 +77,19 @@ class Orders:
             as_json += [name] if is_json else []
         order = self._order(old.chunk, old.numbers, kept, as_json)
         return Manifest(order, pa.table(columns))
+
+    def _to_run(self, found: Review, keep: bool) -> numpy.ndarray:
+        """The tasks that may run, whose own inputs count as they are now; others keep theirs."""
+        now, old = self.now, found.past.manifest
+        if not now.has_own_inputs:
+            return numpy.flatnonzero(numpy.zeros(0))
+        again = {row.digest for row in [*found.stale, *found.again, *found.new_inputs]}
+        rows, wanted = now.rows(old.chunk), found.active.copy()
+        for position in numpy.flatnonzero(found.active).tolist():
+            row = rows.get(old.ids[position])
+            if row is not None and row.status == "success" and (keep or row.digest not in again):
+                wanted[position] = found.redo is not None and found.redo[position]
+        return numpy.flatnonzero(wanted)
 
     def _attempts(self, found: Review) -> pa.Array:
         """The highest attempt of each task: that of a failure to be tried again goes on."""

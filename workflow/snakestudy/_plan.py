@@ -6,7 +6,7 @@ compares the design with every manifest and orders what differs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
@@ -20,7 +20,7 @@ from ._errors import UserError, counted
 from ._ids import as_texts, differences, is_among
 from ._reasons import CPU_HOUR, change_in_words, reasons_of, run_again
 from ._situation import Past, Plan, Review, Situation
-from ._state import Rows, State
+from ._state import Rows, State, inputs_in
 from ._values import digest_of
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ def is_current(
         return False
     if not record["chunks"].keys() <= published or now.changed(record["digest"]):
         return False
+    failed = any(row.status != "success" for s in states.values() if s for row in s.rows)
+    if failed and record["config"]["on_failure"] != now.study.config["on_failure"]:
+        return False  # what was accepted may be no more
     unfinished = False
     for chunk, entry in record["chunks"].items():
         state = states[chunk]
@@ -127,7 +130,7 @@ def make(now: Situation, design: Design, past: Mapping[str, Past]) -> Plan:
             same = found.past.finished and manifest.hash == found.past.manifest.hash
             if found.past.lost or not same:
                 manifests[chunk] = manifest
-        entries[chunk] = orders.entry(manifest, _pending(found, now, kept))
+        entries[chunk] = orders.entry(manifest, _pending(found, kept))
     for chunk, rows in cut(chosen, now, design, standing.top + 1).items():
         manifests[chunk] = orders.new(chunk, rows, last_seq + 1)
         entries[chunk] = orders.entry(manifests[chunk], len(rows))
@@ -203,19 +206,18 @@ def _to_redo(now: Situation, design: Design) -> numpy.ndarray | None:
 
 def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -> Review:
     """What has to be done in a chunk that is there already."""
-    order, wanted = past.manifest.order, now.science.metrics
+    order = past.manifest.order
     found = Review(past, active)
-    for row in past.state.rows if past.state else ():
+    for row in _rows_in(found, now):
         if _is_stale(row, now, order["kept"]):
             # A failure is nothing to keep: what changed may have mended it.
             (found.stale if row.status == "success" else found.failed).append(row)
         elif row.status == "success":
-            has = row.metrics()
-            old = any(has.get(name) != how for name, how in wanted.items())
-            if old and row.read_by not in order["kept"]:
+            if now.lacks(row) and row.read_by not in order["kept"]:
                 found.unread.append(row)
         elif _is_retried(row, past.state, now):
             found.failed.append(row)
+    found.again = run_again(found, now)
     found.rewrite = bool(
         found.stale
         or found.unread
@@ -225,55 +227,60 @@ def _review(past: Past, active: numpy.ndarray, now: Situation, design: Design) -
         or (active != past.manifest.active).any()
         or order["derive"] != design.derived_for(past.manifest.numbers)
         or order["defaults"] != now.study.config["defaults"]
-        or order["metrics"].keys() != wanted.keys()
+        or order["metrics"].keys() != now.science.metrics.keys()
         or now.study.invocation.get("rehash")
     )
     return found
+
+
+def _rows_in(found: Review, now: Situation) -> Iterable[Rows]:
+    """The rows of the chunk's active tasks: as counted by its last visit, or one by one."""
+    past, active = found.past, found.active
+    if past.finished and (active == past.manifest.active).all():
+        return past.state.rows
+    rows = now.rows(past.manifest.chunk)
+    own = [rows.get(i) for i in as_texts(past.manifest.numbers[active]).to_pylist()]
+    found.missing = own.count(None)
+    return [Rows(r.digest, r.status, r.attempt, 1, r.seconds) for r in own if r is not None]
 
 
 def _look_at_inputs(found: Review, now: Situation, design: Design) -> None:
     """With rehash: find the tasks whose own input files are not what their row was made from."""
     if not now.study.invocation.get("rehash"):
         return
-    past = found.past.manifest.whole()
-    before = past.table["_inputs"].to_pylist()
+    past = found.past.manifest
     tasks = numpy.flatnonzero(found.active)
     after = now.own_inputs(design, design.rows_of(past.numbers[tasks]))
     rows = now.rows(past.chunk)
     for row, digest in zip(tasks.tolist(), after, strict=True):
         made = rows.get(past.ids[row])
-        if made is not None and digest != before[row]:
-            found.new_inputs.append(Rows(made.digest, made.status, made.attempt, 1, made.seconds))
+        if made is not None and digest != inputs_in(made.digest):
+            moved = found.new_inputs if made.status == "success" else found.failed
+            moved.append(Rows(made.digest, made.status, made.attempt, 1, made.seconds))
 
 
-def _pending(found: Review, now: Situation, kept: bool) -> int:
+def _pending(found: Review, kept: bool) -> int:
     """Tasks of a chunk that will run."""
-    if not found.past.finished:
-        return max(int(found.active.sum()) - found.past.done, 0)
-    changed = [] if kept else found.stale + found.new_inputs + run_again(found, now)
-    past = found.past.manifest
-    back = as_texts(past.numbers[found.active & ~past.active]).to_pylist()
-    rows = now.rows(past.chunk) if back else {}
-    missing = sum(task_id not in rows for task_id in back)
+    changed = [] if kept else found.stale + found.new_inputs + found.again
     again = sum(row.tasks for row in changed + found.failed) + found.redone
-    return min(missing + again, int(found.active.sum()))
+    return min(found.missing + again, int(found.active.sum()))
 
 
 def _is_stale(row: Rows, now: Situation, kept: list[str]) -> bool:
     return row.made_by not in kept and bool(now.changed(row.made_by))
 
 
-def _is_retried(row: Rows, state: State, now: Situation) -> bool:
+def _is_retried(row: Rows, state: State | None, now: Situation) -> bool:
     if row.status == "success":
         return False
-    return now.may_retry(row.attempt, state.limits)
+    return now.may_retry(row.attempt, state.limits if state else None)
 
 
 def _judged(now: Situation, reviews: Mapping[str, Review]) -> bool:
     """Whether changed tasks are kept as they are; raises if they are to stop the plan."""
     policy = now.study.config["on_change"]
     stale = [row for found in reviews.values() for row in found.stale + found.new_inputs]
-    again = stale + [row for found in reviews.values() for row in run_again(found, now)]
+    again = stale + [row for found in reviews.values() for row in found.again]
     hours = sum(row.seconds for row in again) * now.study.task.threads / CPU_HOUR
     if not again or policy == "rerun" or (policy == "auto" and hours < 1):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ._errors import counted
+from ._ids import as_texts
 from ._situation import Review, Situation
 from ._state import Rows
 
@@ -50,7 +51,7 @@ def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: in
         reasons.append(f"input files of single tasks changed: {_cost(inputs, now)} {verb}")
     changed = f"{words} since plan {now.number}: " if words and not stale else ""
     words = "; ".join(_unread_in_words(now, reviews))
-    again = [row for review in found for row in run_again(review, now)]
+    again = [row for review in found for row in review.again]
     if again:
         reasons.append(f"{words}: {_cost(again, now)} {verb}")
     unread = [row for review in found for row in review.unread if row not in again]
@@ -86,10 +87,13 @@ def reasons_of(now: Situation, reviews: Mapping[str, Review], new: int, gone: in
 
 def run_again(found: Review, now: Situation) -> list[Rows]:
     """Rows whose missing metric cannot be read again from a kept run directory."""
-    if not found.unread:
-        return []
-    kept = now.run_directories(found.past.manifest.ids) if now.study.task.command else 0
-    return [] if kept >= sum(row.tasks for row in found.unread) else found.unread
+    if not found.unread or not now.study.task.command:
+        return found.unread
+    rows, past = now.rows(found.past.manifest.chunk), found.past.manifest
+    lacking = {row.digest for row in found.unread}
+    active = as_texts(past.numbers[found.active]).to_pylist()
+    ids = [i for i in active if (row := rows.get(i)) is not None and row.digest in lacking]
+    return [] if now.run_directories(ids) == len(ids) else found.unread
 
 
 def _cost(rows: list[Rows], now: Situation) -> str:

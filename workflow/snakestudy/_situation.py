@@ -10,6 +10,7 @@ import numpy
 
 from ._config import Study
 from ._digest import Science
+from ._stage import is_own
 from ._state import Rows, State, limits_of
 
 
@@ -22,14 +23,12 @@ class Past:
         started: whether a visit has begun; its tasks then stay in this chunk.
         lost: whether its published file must be written again whatever it says.
         state: of its last finished visit.
-        done: its tasks that have a row, if it is not finished.
     """
 
     manifest: Any
     started: bool
     lost: bool
     state: State | None
-    done: int = 0
 
     @property
     def finished(self) -> bool:
@@ -45,9 +44,9 @@ class Situation:
         changed: digest of a row -> what changed since, in words; empty if it is current.
         slots: jobs that run side by side.
         own_inputs: a design's rows -> digests of the tasks' own input files.
-        run_directories: task_ids -> how many of them have a run directory.
+        run_directories: task_ids -> how many of them have a run directory of a task that ended.
         stopped: whether the newest plan was.
-        rows: chunk -> task_id -> its last row in the store.
+        rows: chunk -> task_id -> its last row.
     """
 
     study: Study
@@ -61,8 +60,18 @@ class Situation:
     rows: Callable[[str], Mapping[str, Any]]
 
     @property
+    def has_own_inputs(self) -> bool:
+        """Whether tasks have input files of their own."""
+        return any(is_own(item) for item in self.study.task.inputs)
+
+    @property
     def number(self) -> int:
         return self.record["plan"] if self.record else 0
+
+    def lacks(self, row: Rows) -> bool:
+        """Whether a row has not every metric as it is read now."""
+        has = row.metrics()
+        return any(has.get(name) != how for name, how in self.science.metrics.items())
 
     def may_retry(self, attempt: int, limits: str | None) -> bool:
         """Whether a task that failed at this attempt, under these limits, is tried again."""
@@ -99,7 +108,9 @@ class Review:
     active: numpy.ndarray
     stale: list[Rows] = field(default_factory=list)
     unread: list[Rows] = field(default_factory=list)  # lack a metric, or have an old reading
+    again: list[Rows] = field(default_factory=list)  # those of them without a run directory
     failed: list[Rows] = field(default_factory=list)  # to be tried again
+    missing: int = 0  # active tasks without a row
     new_inputs: list[Rows] = field(default_factory=list)  # whose own input files changed
     redo: numpy.ndarray | None = None  # which of its tasks the user wants again
     rewrite: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 from ._bash import bash_text
 from ._config import Input, Task
 from ._errors import UserError, nearest
-from ._values import as_text, nest
+from ._values import as_text, digest_of, nest
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
@@ -66,6 +66,35 @@ def source_path(item: Input, values: Mapping[str, Any]) -> str:
     if path.split("/").count("..") > item.path.split("/").count(".."):
         raise UserError("goes up ('..') by a value", key="path", value=path)
     return path
+
+
+def is_own(item: Input) -> bool:
+    """Whether an input is a task's own: what it is depends on parameters."""
+    return "{" in item.path or "{" in (item.rename or "")
+
+
+def inputs_digest(
+    task: Task, values: Mapping[str, Any], sha256: Callable[[str], str]
+) -> str | None:
+    """The digest of a task's own input files; None if it has none.
+
+    Raises:
+        UserError: for a file that is not there or a name that leaves the run directory.
+    """
+    contents = []
+    for item in filter(is_own, task.inputs):
+        try:
+            path = source_path(item, values)
+            target_name(item, path, values)
+        except UserError as error:
+            raise error.under("task.inputs") from None
+        try:
+            contents.append(sha256(path))
+        except OSError as error:
+            raise UserError(
+                f"{error.strerror} (for task {values})", key="task.inputs", value=path
+            ) from None
+    return digest_of(contents)[:8] if contents else None
 
 
 def target_name(item: Input, source: str, values: Mapping[str, Any]) -> str:

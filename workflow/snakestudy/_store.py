@@ -82,15 +82,12 @@ class Store:
 
     def rows(self) -> dict[str, Row]:
         """task_id -> its last row."""
-        names = ["task_id", "status", "digest", "attempt", "seconds", "plan"]
         found: dict[str, Row] = {}
         for number in self.numbers():
             try:
-                columns = read(self.table("metadata", number), names).to_pydict()
+                found.update(rows_of(self.table("metadata", number), number))
             except (Unreadable, FileNotFoundError):
                 continue  # the next visit sets the part aside
-            for task_id, *values in zip(*(columns[name] for name in names), strict=True):
-                found[task_id] = Row(*values, number)
         return found
 
     def is_whole(self, number: int) -> bool:
@@ -188,6 +185,18 @@ class Store:
         last = {task_id for task_id, row in rows.items() if row.part == part}
         ids = table["task_id"].to_pylist()
         return table.filter(pa.array([task_id in last for task_id in ids], pa.bool_()))
+
+
+def rows_of(metadata: Path, part: int) -> dict[str, Row]:
+    """task_id -> its row in a part's metadata.
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    names = ["task_id", "status", "digest", "attempt", "seconds", "plan"]
+    columns = read(metadata, names).to_pydict()
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return {task_id: Row(*values, part) for task_id, *values in rows}
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,8 @@ from ._errors import UserError, nearest
 from ._ids import Memo
 from ._layout import Layout
 from ._situation import Past, Plan, Situation
-from ._stage import check_task, placeholders, source_path, target_name
-from ._state import Rows, State, load_record, load_states, made_by
+from ._stage import check_task, inputs_digest, is_own, placeholders
+from ._state import State, load_record, load_states, made_by
 from ._values import digest_of
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ class Survey:
             _changed(science, record, text_of),
             slots,
             lambda design, rows: _own_inputs(study, design, rows, fingerprints),
-            lambda ids: sum(layout.run_directory(task_id).is_dir() for task_id in ids),
+            lambda ids: sum((layout.run_directory(i) / "task.json").exists() for i in ids),
             (layout.store / f"stopped.{record['plan']}").exists() if record else False,
-            lambda chunk: _rows(layout, chunk),
+            lru_cache(maxsize=1)(lambda chunk: _rows(layout, chunk)),
         )
         return cls(now, layout, fingerprints, Memo(layout.ids))
 
@@ -227,33 +227,21 @@ def _load_past(record: dict[str, Any] | None, layout: Layout) -> dict[str, Past]
         state = State.load(layout.chunk_store(chunk))
         lost = manifest.part_of != layout.manifest(chunk)
         lost = lost or manifest.hash != chunks.get(chunk, {}).get("manifest", manifest.hash)
-        done = 0
         if state is None or state.manifest != manifest.hash:
             lost = lost or layout.metadata(chunk).exists()
-            done, state = _unfinished(layout, chunk, state)
         is_started = chunk in started or layout.metadata(chunk).exists()
-        past[chunk] = Past(manifest, is_started, lost, state, done)
+        past[chunk] = Past(manifest, is_started, lost, state)
     return past
 
 
-def _unfinished(layout: Layout, chunk: str, state: State | None) -> tuple[int, State | None]:
-    """How many rows a chunk has, and its state; a lost store's is taken from the outputs."""
-    from ._store import Store
-    from ._tables import read
-
-    rows = Store(layout.chunk_store(chunk)).rows().values()
-    if rows or not layout.metadata(chunk).exists():
-        return len(rows), state
-    names = ["digest", "status", "attempt", "seconds"]
-    columns = read(layout.metadata(chunk), names).to_pydict()
-    lines = list(zip(*(columns[name] for name in names), strict=True))
-    return len(lines), State("", "", tuple(Rows(d, s, a, 1, t) for d, s, a, t in lines))
-
-
 def _rows(layout: Layout, chunk: str) -> Mapping[str, Any]:
-    from ._store import Store
+    """task_id -> its last row; a lost store's are taken from the outputs."""
+    from ._store import Store, rows_of
 
-    return Store(layout.chunk_store(chunk)).rows()
+    found = Store(layout.chunk_store(chunk)).rows()
+    if found or not layout.metadata(chunk).exists():
+        return found
+    return rows_of(layout.metadata(chunk), 0)
 
 
 def _own_inputs(
@@ -264,7 +252,7 @@ def _own_inputs(
     Raises:
         UserError: for a file that is not there or a name that leaves the run directory.
     """
-    items = [i for i in study.task.inputs if "{" in i.path or "{" in (i.rename or "")]
+    items = list(filter(is_own, study.task.inputs))
     if not items or not len(rows):
         return [None] * len(rows)
     names = {name for item in items for name in placeholders(item.path + (item.rename or ""))}
@@ -273,18 +261,5 @@ def _own_inputs(
     for position, task_id in enumerate(design.ids_of(rows)):
         values = {name: values[position] for name, values in lists.items()}
         values = {"task_id": task_id, "threads": study.task.threads, **values}
-        contents = []
-        for item in items:
-            try:
-                path = source_path(item, values)
-                target_name(item, path, values)
-            except UserError as error:
-                raise error.under("task.inputs") from None
-            try:
-                contents.append(fingerprints.sha256(path))
-            except OSError as error:
-                raise UserError(
-                    f"{error.strerror} (for task {values})", key="task.inputs", value=path
-                ) from None
-        digests.append(digest_of(contents)[:8])
+        digests.append(inputs_digest(study.task, values, fingerprints.sha256))
     return digests

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -78,6 +78,9 @@ class Visit:
             rows = self.store.rows()
             todo = self._todo(rows, struck)
             if todo or struck:
+                # Should this visit end early, its chunk counts as unfinished and is ordered anew.
+                if state := State.load(self.store.directory):
+                    replace(state, manifest="").save(self.store.directory)
                 self._compute(todo, struck)
                 rows = self.store.rows()
             self._publish(rows)
@@ -112,10 +115,8 @@ class Visit:
         return found
 
     def _is_current(self, row: Row, inputs: str | None) -> bool:
-        made = made_by(row.digest)
-        if made in self.order["kept"]:
-            return True
-        return made in self.order["accepts"] and inputs_in(row.digest) == inputs
+        known = {*self.order["accepts"], *self.order["kept"]}
+        return made_by(row.digest) in known and inputs_in(row.digest) == inputs
 
     def _has_metrics(self, row: Row) -> bool:
         if row.digest.partition(" ")[2] in self.order["kept"]:

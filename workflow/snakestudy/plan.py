@@ -16,7 +16,7 @@ from ._environment import environment
 from ._errors import UserError
 from ._layout import Layout
 from ._prepare import basis_of
-from ._state import load_record, metrics_in, write_json
+from ._state import load_record, metrics_in, write_bytes, write_json
 
 
 def publish(proposal: Path, layout: Layout) -> None:
@@ -130,7 +130,7 @@ def _keep_text(path: str, sha: str, layout: Layout) -> None:
         content = Path(path).read_bytes()
         if hashlib.sha256(content).hexdigest() == sha:  # else it was edited since, and is no use
             layout.code.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            write_bytes(target, content)
 
 
 def main(arguments: Iterable[str]) -> int:

@@ -76,8 +76,11 @@ def remove_unowned(layout: Layout, chunks: set[str], metrics: set[str]) -> None:
         if directory.name.startswith("."):
             continue
         for path in directory.glob("*.parquet"):
-            owned = path.stem in chunks and directory.name in owners
-            if not owned and footer_of(schema_of(path)).get("chunk") == path.stem:
+            if path.stem in chunks and directory.name in owners:
+                continue
+            made = footer_of(schema_of(path))
+            table = "metadata" if directory.name == STEP else directory.name
+            if (made.get("chunk"), made.get("table")) == (path.stem, table):  # no copy of users'
                 path.unlink()
         if directory.name not in owners and not any(directory.iterdir()):
             directory.rmdir()
