@@ -36,19 +36,17 @@ class Part:
         for name, (owners, counts, columns) in done["metrics"].items():
             self._metrics[name].add(owners, counts, columns)
 
-    def tables(
-        self, manifest: Manifest, digests: Mapping[int, str], plan: int
-    ) -> dict[str, pa.Table]:
+    def tables(self, manifest: Manifest, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
         published = manifest.published()
-        own = self._metadata([digests[index] for index in self.index], plan)
+        own = self._metadata(plan)
         tables = {"metadata": _beside(published, numpy.array(self.index), own)}
         for name, rows in self._metrics.items():
             columns = {key: array(values) for key, values in rows.buffer.columns.items()}
             tables[name] = _beside(published, rows.index(), columns)
         return tables
 
-    def _metadata(self, digests: list[str], plan: int) -> dict[str, pa.Array]:
+    def _metadata(self, plan: int) -> dict[str, pa.Array]:
         count, fields = len(self.index), self.columns
         status = ["failure" if error else "success" for error in fields["error"]]
         microseconds = (numpy.array(fields["started"]) * 1e6).astype("int64")
@@ -62,7 +60,7 @@ class Part:
             "exit_code": pa.array(fields["exit_code"], pa.int64()),
             "error": pa.array(fields["error"], pa.string()),
             "max_rss_mb": pa.array(fields["max_rss_mb"], pa.float64()),
-            "digest": pa.array(digests, pa.string()),
+            "digest": pa.array(fields["digest"], pa.string()),
             "plan": pa.array([plan] * count, pa.int64()),
         }
 

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 
 from . import _process
 from ._errors import UserError
-from ._task import Item
-from ._worker import FIELDS, SLOT
+from ._task import Item, Result
+from ._worker import SLOT, alone
 
 BATCH_SECONDS = 0.1
 LARGEST_BATCH = 20_000
@@ -170,9 +170,8 @@ class Pool:
         if worker.late:
             error = f"ran longer than its runtime of {self.limit:g} s"
         took = time.monotonic() - began
-        values = (time.time() - took, took, tried, exit_code, error, None, os.uname().nodename)
-        fields = zip(FIELDS, values, strict=True)
-        return {"index": [index], "metrics": {}, **{name: [value] for name, value in fields}}
+        result = Result(time.time() - took, took, tried, exit_code, error, digest=item.digest)
+        return alone(item, result)
 
 
 def _python_path() -> str:

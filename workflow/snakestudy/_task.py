@@ -15,16 +15,21 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _process
 from ._bash import bash_text
 from ._config import Task
+from ._errors import Stopped
 from ._layout import Layout
 from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
-from ._stage import fill, stage
+from ._stage import fill, inputs_digest, is_own, stage
+from ._state import inputs_in
 from ._values import as_text, nest
+
+if TYPE_CHECKING:
+    from ._digest import Fingerprints
 
 ERROR_LENGTH = 500
 HOST = platform.node()
@@ -39,7 +44,7 @@ class Item(NamedTuple):
     digest: str
     tried: int  # so far, with this digest
     attempts: int  # that may be made at most
-    reread: bool  # its metrics are to be read again from its run directory
+    reread: str | None  # the digest, if its metrics can be read again from its run directory
 
 
 @dataclass(slots=True)
@@ -55,7 +60,8 @@ class Result:
     exit_code: int | None = None
     error: str | None = None
     max_rss_mb: float | None = None
-    host: str = ""
+    host: str = HOST
+    digest: str = ""
     metrics: dict[str, tuple[int, dict[str, list]]] = field(default_factory=dict)
 
 
@@ -118,11 +124,11 @@ class Runner:
             noted = json.loads((directory / "task.json").read_text())
         except (OSError, ValueError):
             return None
-        same = noted["digest"].split(" ")[0] == item.digest.split(" ")[0]
+        same = noted["digest"].split(" ")[0] == item.reread.split(" ")[0]
         if not same or noted["status"] != "success" or self.task.function:
             return None
         names = ("started", "seconds", "attempt", "exit_code", "max_rss_mb", "host")
-        result = Result(**{name: noted[name] for name in names})
+        result = Result(**{name: noted[name] for name in names}, digest=item.reread)
         try:
             result.metrics = self._metrics(None, directory)
         except RowError as error:
@@ -131,8 +137,12 @@ class Runner:
         return result
 
     def run(self, item: Item, attempt: int) -> Result:
-        """Run a task once."""
-        result = Result(time.time(), attempt=attempt, host=HOST)
+        """Run a task once.
+
+        Raises:
+            Stopped: if its own input files changed since the plan.
+        """
+        result = Result(time.time(), attempt=attempt, digest=item.digest)
         begin = time.perf_counter()
         directory = self.scratch
         try:
@@ -142,10 +152,13 @@ class Runner:
                 values = {**self._extra(item), **item.values}
                 files, shared = self.order["files"], self.runs / "shared"
                 stage(self.task, directory, self.study, shared, files, values)
+                self._check_inputs(item, values)
             run = self._call if self.task.function else self._execute
             returned = run(item, directory, attempt, result)
             if result.error is None:
                 result.metrics = self._metrics(returned, directory)
+        except Stopped:
+            raise
         except RowError as error:
             result.error = str(error)
         except (Exception, SystemExit) as error:
@@ -155,6 +168,23 @@ class Runner:
         if self.has_directory:
             self._note(item, result, directory)
         return result
+
+    @cached_property
+    def _fingerprints(self) -> Fingerprints:
+        from ._digest import Fingerprints
+
+        return Fingerprints()
+
+    def _check_inputs(self, item: Item, values: Mapping[str, Any]) -> None:
+        """End the visit if what was staged is not what was planned with."""
+        if self.own or not any(map(is_own, self.task.inputs)):
+            return
+
+        def sha256(path: str) -> str:
+            return self._fingerprints.sha256(str(self.study / path))
+
+        if inputs_digest(self.task, values, sha256) != inputs_in(item.digest):
+            raise Stopped(f"input files of task {item.task_id} changed since the plan")
 
     def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
         """Call the function; what it prints goes to the run directory, if there is one."""
@@ -212,7 +242,6 @@ class Runner:
         noted = {
             "task_id": item.task_id,
             "status": "failure" if result.error else "success",
-            "digest": item.digest,
             "chunk": self.order["chunk"],
             "plan": self.plan,
             **{name: getattr(result, name) for name in Result.__slots__ if name != "metrics"},

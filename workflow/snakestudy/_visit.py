@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,9 +32,9 @@ from ._state import (
     write_json,
 )
 from ._store import Row, Store, project
-from ._task import Item, aside
+from ._task import Item, Result, aside
 from ._times import back_to_now
-from ._worker import FIELDS, SLOT
+from ._worker import SLOT, alone
 
 PART_SECONDS = 5.0
 PROGRESS_SECONDS = 10.0
@@ -61,7 +62,6 @@ class Visit:
         self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
         self.first_known = False
-        self.digests: dict[int, str] = {}
         self.untried: set[int] = set()
 
     def run(self) -> None:
@@ -76,41 +76,41 @@ class Visit:
             struck = self._struck()
             self.manifest.save(self.store.directory / "manifest.parquet")
             rows = self.store.rows()
-            todo = self._todo(rows, struck)
-            if todo or struck:
+            todo = self._todo(rows)
+            if todo:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(self.store.directory):
                     replace(state, manifest="").save(self.store.directory)
-                self._compute(todo, struck)
+                died = [item for item in todo if struck.get(item.task_id, 0) >= 2]
+                self._compute([item for item in todo if item not in died], died)
                 rows = self.store.rows()
             self._publish(rows)
 
     # -- what there is to do ----------------------------------------------------------------
 
-    def _todo(self, rows: dict[str, Row], struck: dict[str, int]) -> list[Item]:
+    def _todo(self, rows: dict[str, Row]) -> list[Item]:
         """The tasks to run: no row yet, a stale one, a failure that may be tried again."""
         table, found = self.manifest.table, []
         names = ("_inputs", "_attempt", "_active", "_redo")
         inputs, attempts, active, redo = (table[name].to_pylist() for name in names)
+        digest_with = cache(lambda own: row_digest(self.order["digest"], own, self.wanted))
         lists = {name: self.manifest.values(name) for name in self.manifest.parameters}
         for index, task_id in enumerate(self.manifest.ids):
-            if not active[index] or struck.get(task_id, 0) >= 2:
+            if not active[index]:
                 continue
-            row, tried, reread = rows.get(task_id), 0, False
+            row, tried, reread = rows.get(task_id), 0, None
+            digest = digest_with(inputs[index])
             is_kept = row is not None and row.plan >= redo[index]
             if is_kept and self._is_current(row, inputs[index]):
                 if row.status == "success":
                     if self._has_metrics(row):
                         continue
-                    reread = True
+                    reread = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
                 elif row.attempt >= attempts[index]:
                     continue
                 tried = 0 if reread else row.attempt
             attempts_left = min(attempts[index], tried + 1 + self.order["task"]["retries"])
             values = {name: values[index] for name, values in lists.items()}
-            digest = row_digest(self.order["digest"], inputs[index], self.wanted)
-            if reread:
-                digest = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
             found.append(Item(index, task_id, values, digest, tried, attempts_left, reread))
         return found
 
@@ -125,28 +125,34 @@ class Visit:
         return all(has.get(name) == how for name, how in self.wanted.items())
 
     def _struck(self) -> dict[str, int]:
-        """Tasks at which jobs of this chunk died without a trace, and how often."""
+        """Tasks at which jobs died without a trace, and how often, with the code as it is."""
         file, strikes = self.store.directory / "running", self.store.directory / "strikes.json"
-        counts = Counter(_read_json(strikes, {}))
+        noted, accepts = _read_json(strikes, {}), self.order["accepts"]
+        counts = Counter(noted["tasks"] if noted.get("digest") in accepts else {})
         try:
             slots = file.read_bytes()
-        except FileNotFoundError:
+            before = Manifest.load(self.store.directory / "manifest.parquet")
+        except (OSError, ValueError, KeyError):
             slots = b""
         for offset in range(0, len(slots) - SLOT.size + 1, SLOT.size):
             index, *_ = SLOT.unpack_from(slots, offset)
-            if 0 < index <= len(self.manifest.ids):
-                counts[self.manifest.ids[index - 1]] += 1
-        write_json(strikes, counts)
+            if 0 < index <= len(before.ids) and before.order["digest"] in accepts:
+                counts[before.ids[index - 1]] += 1
+        write_json(strikes, {"digest": self.order["digest"], "tasks": counts})
         file.unlink(missing_ok=True)
         return dict(counts)
 
     # -- computing --------------------------------------------------------------------------
 
-    def _compute(self, todo: list[Item], struck: dict[str, int]) -> None:
+    def _compute(self, todo: list[Item], died: list[Item]) -> None:
+        """Run tasks. died: those at which their job died twice; they have failed."""
         self._check_files()
-        self.digests = {item.index: item.digest for item in todo}
+        self._forget_bytecode()
         self.untried = {item.index for item in todo if not item.tried}
-        self._add_struck(struck)
+        error = "its job died twice while this task ran, without a trace"
+        for item in died:
+            result = Result(time.time(), attempt=item.tried + 1, error=error, digest=item.digest)
+            self._take(alone(item, result), 0)
         start = {
             "order": {**self.order, "parameters": self.manifest.parameters},
             "study": Path.cwd(),
@@ -169,20 +175,11 @@ class Visit:
                     (self.store.directory / "running").unlink(missing_ok=True)
         (self.store.directory / "strikes.json").unlink(missing_ok=True)
 
-    def _add_struck(self, struck: dict[str, int]) -> None:
-        """A task at which its job died twice without a trace has failed."""
-        inputs = self.manifest.table["_inputs"].to_pylist()
-        for index, task_id in enumerate(self.manifest.ids):
-            if struck.get(task_id, 0) >= 2 and self.manifest.active[index]:
-                self.digests[index] = row_digest(self.order["digest"], inputs[index], self.wanted)
-                error = "its job died twice while this task ran, without a trace"
-                values = (time.time(), 0.0, 1, None, error, None, os.uname().nodename)
-                fields = {name: [value] for name, value in zip(FIELDS, values, strict=True)}
-                self._take({"index": [index], "metrics": {}, **fields}, 0)
-
     def _take(self, done: dict[str, Any], total: int) -> None:
         """Keep what a worker handed over; write a part when it is time."""
         self.part.add(done)
+        if done["stopped"]:
+            self._stop_plan(done["stopped"])
         failed = [error is not None for error in done["error"]]
         self.finished += len(failed)
         self.failures += sum(failed)
@@ -204,7 +201,7 @@ class Visit:
         if not self.part.index:
             return
         self._check_files()
-        self.store.add(self.part.tables(self.manifest, self.digests, self.plan), self._footer())
+        self.store.add(self.part.tables(self.manifest, self.plan), self._footer())
         self._clear_directories(self.part.index, self.part.columns["error"])
         self.part = Part(self.wanted)
 
@@ -219,6 +216,12 @@ class Visit:
                 shutil.rmtree(aside(directory), ignore_errors=True)
             if run_dirs == "none" or (run_dirs == "failed" and error is None):
                 shutil.rmtree(directory, ignore_errors=True)
+
+    def _forget_bytecode(self) -> None:
+        """Python takes bytecode for current by its source's size and whole seconds of time."""
+        for path in self.order["files"]:
+            if path.endswith(".py"):
+                Path(cache_from_source(path)).unlink(missing_ok=True)
 
     # -- ending -----------------------------------------------------------------------------
 

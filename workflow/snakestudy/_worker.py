@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from . import _process
+from ._errors import Stopped
 from ._metrics import RowBuffer
 from ._task import Item, Result, Runner, keep_descriptors
 
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt
-FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host")
+FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host", "digest")
 
 
 def main() -> None:
@@ -45,13 +46,18 @@ def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) 
     """Run tasks of a batch until the slice is over.
 
     Returns a dict: index and every field of FIELDS -> a value a task; metrics -> name ->
-    (indices of its tasks, number of rows of each, columns).
+    (indices of its tasks, number of rows of each, columns); stopped -> why the visit must
+    end, or None.
     """
     done: dict[str, list] = {"index": [], **{name: [] for name in FIELDS}}
     buffers: dict[str, tuple[list[int], RowBuffer]] = {}
-    pid, end = os.getpid(), time.monotonic() + SLICE
+    pid, end, stopped = os.getpid(), time.monotonic() + SLICE, None
     for item in batch:
-        result = _result(runner, item, slot, offset)
+        try:
+            result = _result(runner, item, slot, offset)
+        except Stopped as reason:
+            stopped = str(reason)
+            break
         if os.getpid() != pid:
             os._exit(0)  # a child that the task forked and that came back
         done["index"].append(item.index)
@@ -68,7 +74,13 @@ def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) 
             break
     SLOT.pack_into(slot, offset, 0, 0.0, 0)
     metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
-    return {**done, "metrics": metrics}
+    return {**done, "metrics": metrics, "stopped": stopped}
+
+
+def alone(item: Item, result: Result) -> dict[str, Any]:
+    """What `_run_slice` returns, for one task that failed."""
+    fields = {name: [getattr(result, name)] for name in FIELDS}
+    return {"index": [item.index], "metrics": {}, "stopped": None, **fields}
 
 
 def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:

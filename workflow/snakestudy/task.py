@@ -90,7 +90,7 @@ def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool
         name for name, default in order["defaults"].items() if values.get(name) == default
     }
     own = task_id({name: value for name, value in values.items() if name not in left_out})
-    return runner.run(Item(0, own, values, order["digest"], 0, 1, False), attempt=1)
+    return runner.run(Item(0, own, values, order["digest"], 0, 1, None), attempt=1)
 
 
 def _debugged(function: Callable[..., Any]) -> Callable[..., Any]:
