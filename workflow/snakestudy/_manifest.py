@@ -90,6 +90,10 @@ class Manifest:
             columns[name] = self.table[name] if as_is else array(_flat(self.values(name)))
         return pa.table(columns)
 
+    def of_active(self) -> Manifest:
+        """The same order with nothing but its active tasks."""
+        return Manifest(self.order, self.table.filter(self.table["_active"]))
+
     def save(self, path: Path) -> None:
         write(self.table, path, {"manifest": self.hash, "order": self.order})
 

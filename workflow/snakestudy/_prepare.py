@@ -14,7 +14,7 @@ from ._config import Study, load
 from ._errors import UserError, counted
 from ._layout import Layout
 from ._situation import Plan
-from ._state import load_record
+from ._state import load_record, write_bytes
 from ._survey import Survey
 from ._times import back_to_now
 from ._values import digest_of
@@ -112,6 +112,7 @@ def prepare(
         proposal = layout.proposals / digest_of([plan.record, hashes])
     if not dry_run:
         if proposal:
+            _restore_stores(plan.record, layout)
             _write_proposal(proposal, plan, layout)
         survey.save()
     publishes = tuple(plan.manifests)
@@ -142,6 +143,24 @@ def _write_proposal(proposal: Path, plan: Plan, layout: Layout) -> None:
         manifest.save(proposal / f"{chunk}.parquet")
     record = {**plan.record, "basis": basis_of(layout)}
     (proposal / "record.json").write_text(json.dumps(record, ensure_ascii=False))
+
+
+def _restore_stores(record: dict[str, Any], layout: Layout) -> None:
+    """Where a chunk's store is lost, its outputs become the store's first part.
+
+    Done before Snakemake deletes the manifests it is about to write.
+    """
+    from ._store import Store
+
+    for chunk in record["chunks"]:
+        store = Store(layout.chunk_store(chunk))
+        if store.numbers() or not layout.metadata(chunk).exists():
+            continue
+        store.directory.mkdir(parents=True, exist_ok=True)
+        if layout.manifest(chunk).exists():
+            write_bytes(store.directory / "manifest.parquet", layout.manifest(chunk).read_bytes())
+        outputs = {path.parent.name: path for path in layout.results.glob(f"*/{chunk}.parquet")}
+        store.restore({**outputs, "metadata": layout.metadata(chunk)}, record["metrics"])
 
 
 def basis_of(layout: Layout) -> str:

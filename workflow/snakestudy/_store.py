@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ._errors import UserError
 from ._manifest import Manifest
+from ._state import metrics_in
 from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, sync_to_disk, write
 
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
@@ -136,16 +137,29 @@ class Store:
             sync_to_disk(self.parts)
         return number
 
+    def restore(self, outputs: Mapping[str, Path], metrics: Collection[str]) -> None:
+        """Make the first part of an empty store of a chunk's outputs, metadata among them.
+
+        Raises:
+            Unreadable: for one that is damaged.
+        """
+        digests = set(read(outputs["metadata"], ["digest"])["digest"].to_pylist())
+        had = {metric for digest in digests for metric in metrics_in(digest)}
+        tables = sorted({"metadata", *had.intersection(metrics)})
+        part = self.parts / ".restored"
+        shutil.rmtree(part, ignore_errors=True)
+        for name, path in outputs.items():
+            table = read(path)
+            footer = {**footer_of(table.schema), "table": name, "tables": tables}
+            write(table, part / f"{name}.parquet", footer)
+        part.rename(self.parts / "000001")
+
     def drop(self, tasks: set[str]) -> None:
-        """Remove the rows of tasks from all parts; for their next visit they never ran."""
-        for number in self.numbers():
-            # What the metadata does not have, other tables may still have: nobody reads it.
-            first = self.table("metadata", number)
-            for path in [first, *set(first.parent.glob("*.parquet")) - {first}]:
-                table = read(path)
-                keep = pa.array([i not in tasks for i in table["task_id"].to_pylist()], pa.bool_())
-                if not all(keep.to_pylist()):
-                    write(table.filter(keep), path, footer_of(table.schema), sync=True)
+        """Remove the rows of tasks; for their next visit they never ran."""
+        manifest = Manifest.load(self.directory / "manifest.parquet")
+        rows = {task_id: row for task_id, row in self.rows().items() if task_id not in tasks}
+        made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
+        self._replace(manifest, rows, made)
 
     def compact(self, manifest: Manifest, rows: Mapping[str, Row], footer: dict[str, Any]) -> int:
         """Make one part of all that is there, in the manifest's order; returns its number.
@@ -157,6 +171,13 @@ class Store:
             made = footer_of(schema_of(self.table("metadata", numbers[0])))
             if all(made.get(name) == footer[name] for name in REMADE):
                 return numbers[0]
+        return self._replace(manifest, rows, footer)
+
+    def _replace(
+        self, manifest: Manifest, rows: Mapping[str, Row], footer: Mapping[str, Any]
+    ) -> int:
+        """Put one part with these rows in the place of all parts; returns its number."""
+        numbers = self.numbers()
         names = {
             path.stem
             for number in numbers
@@ -211,9 +232,10 @@ def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
 
 
 def project(
-    store: Store, part: int, name: str, output: Path, active: list[str], footer: dict[str, Any]
+    store: Store, part: int, name: str, output: Path, manifest: Manifest, footer: dict[str, Any]
 ) -> None:
     """Make an output of a compacted part: a hard link if it holds just the active tasks."""
+    active = manifest.active_ids
     source = store.table(name, part)
     output.parent.mkdir(parents=True, exist_ok=True)
     ids = read(store.table("metadata", part), ["task_id"])["task_id"].to_pylist()
@@ -229,7 +251,8 @@ def project(
     if source.exists():
         table = read(source)
         keep = pa.compute.is_in(table["task_id"], value_set=pa.array(active, pa.string()))
-        table = table.filter(keep)
+        table = table.filter(keep).drop_columns(footer["parameters"])
+        table = with_parameters(table, manifest.of_active().published())
     else:
         table = read(store.table("metadata", part)).schema.empty_table()
         table = table.select(["task_id", *footer["parameters"]])

@@ -245,8 +245,9 @@ class Visit:
         State(self.manifest.hash, limits_of(self.order["task"]), summary).save(self.store.directory)
         chunk, footer = self.manifest.chunk, self._footer()
         for name in self.wanted:
-            project(self.store, part, name, self.layout.output(name, chunk), self.active, footer)
-        project(self.store, part, "metadata", self.layout.metadata(chunk), self.active, footer)
+            output = self.layout.output(name, chunk)
+            project(self.store, part, name, output, self.manifest, footer)
+        project(self.store, part, "metadata", self.layout.metadata(chunk), self.manifest, footer)
 
     def _footer(self) -> dict[str, Any]:
         return {

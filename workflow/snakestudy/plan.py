@@ -9,14 +9,13 @@ import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from . import _git
 from ._environment import environment
 from ._errors import UserError
 from ._layout import Layout
 from ._prepare import basis_of
-from ._state import load_record, metrics_in, write_bytes, write_json
+from ._state import load_record, write_bytes, write_json
 
 
 def publish(proposal: Path, layout: Layout) -> None:
@@ -39,7 +38,6 @@ def publish(proposal: Path, layout: Layout) -> None:
         back_up(layout)
     if record["config"]["git"]:
         _git.commit_study(f"{record['study']}: plan {record['plan']}")
-    _restore_stores(record, layout)
     for path, sha in record["code"].items():
         _keep_text(path, sha, layout)
     record |= {
@@ -101,27 +99,6 @@ def republish(layout: Layout) -> None:
     if record:
         layout.record(plan).parent.mkdir(parents=True, exist_ok=True)
         write_json(layout.record(plan), record)
-
-
-def _restore_stores(record: dict[str, Any], layout: Layout) -> None:
-    """Where a chunk's store is lost, its outputs become the store's first part."""
-    from ._tables import footer_of, read, write
-
-    for chunk in record["chunks"]:
-        store, metadata = layout.chunk_store(chunk), layout.metadata(chunk)
-        if (store / "parts").exists() or not metadata.exists():
-            continue
-        digests = set(read(metadata, ["digest"])["digest"].to_pylist())
-        had = {metric for digest in digests for metric in metrics_in(digest)}
-        tables = sorted({"metadata", *(had & record["metrics"].keys())})
-        part = store / "parts" / ".restored"
-        shutil.rmtree(part, ignore_errors=True)
-        outputs = {path.parent.name: path for path in layout.results.glob(f"*/{chunk}.parquet")}
-        for name, path in {**outputs, "metadata": metadata}.items():
-            table = read(path)
-            footer = {**footer_of(table.schema), "table": name, "tables": tables}
-            write(table, part / f"{name}.parquet", footer)
-        part.rename(store / "parts" / "000001")
 
 
 def _keep_text(path: str, sha: str, layout: Layout) -> None:

@@ -1,7 +1,7 @@
 """`python -m snakestudy prune`: remove what the design does not need any more.
 
-Results of tasks that were taken out of the design, their run directories, and chunks
-without any task left. Without --yes, it only lists them.
+Results of tasks that neither the newest plan nor the configuration has, their run
+directories, and chunks without any task left. Without --yes, it only lists them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ._config import load
 from ._errors import UserError, counted
 from ._layout import Layout, enter
 from ._manifest import Manifest
 from ._state import load_record
 from ._store import Store
+from ._survey import Survey
 from ._text import aligned
 
 
@@ -46,7 +48,12 @@ def main(arguments: Sequence[str]) -> int:
     record = load_record(layout)
     if record is None:
         raise UserError("holds no study that was planned", value=given.directory)
-    waste = find(record, layout)
+    study = load(record["config_file"], {}, record)
+    try:
+        declared = set(Survey.of(study, record, layout, 1).design().ids)
+    except UserError as error:
+        raise error.at(file=study.file) from None
+    waste = find(record, layout, declared)
     print(describe(waste, layout))
     if given.yes:
         remove(waste, layout)
@@ -56,21 +63,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def find(record: dict[str, Any], layout: Layout) -> Waste:
-    """What there is of tasks that the newest plan does not have."""
-    rows, active = {}, set()
+def find(record: dict[str, Any], layout: Layout, declared: set[str]) -> Waste:
+    """What there is of tasks that the newest plan does not have and nothing declares."""
+    rows, needed = {}, set(declared)
     for chunk in record["chunks"]:
         manifest = Manifest.of(layout, chunk)
         if manifest is None:
             raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake first.")
-        active.update(manifest.active_ids)
-        inactive = set(manifest.ids) - set(manifest.active_ids)
-        there = sorted(inactive & Store(layout.chunk_store(chunk)).rows().keys())
+        needed.update(manifest.active_ids)
+        there = sorted(
+            (set(manifest.ids) - needed) & Store(layout.chunk_store(chunk)).rows().keys()
+        )
         if there:
             rows[chunk] = there
     started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
-    chunks = sorted(started - record["chunks"].keys())
-    directories = [path for path in _run_directories(layout) if path.name not in active]
+    chunks = [
+        chunk
+        for chunk in sorted(started - record["chunks"].keys())
+        if (manifest := Manifest.of(layout, chunk)) and needed.isdisjoint(manifest.ids)
+    ]
+    directories = [path for path in _run_directories(layout) if path.name not in needed]
     return Waste(rows, chunks, directories)
 
 

@@ -33,7 +33,7 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
     """Every active task: task_id, seq, parameters, chunk, plan (that added it), status."""
     tables = []
     for chunk in chunks:
-        manifest = Manifest.load(layout.manifest(chunk))
+        manifest = Manifest.load(layout.manifest(chunk)).of_active()
         metadata = read(layout.metadata(chunk), ["task_id", "status"])
         own = manifest.table
         at = positions(own["task_id"], metadata["task_id"])
@@ -46,7 +46,7 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
             "plan": own["plan"].cast(pa.int64()),
             "status": metadata["status"].take(at),
         }
-        tables.append(pa.table(columns).filter(own["_active"]))
+        tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
     table = stack(tables)
     names = [name for name in table.column_names if name not in last]
