@@ -194,8 +194,7 @@ def test_own_input_edited_between_plan_and_task_ends_the_visit(own: Study) -> No
         time.sleep(0.05)
     own.write("inits/4.dat", "999")
     assert running.wait(60) != 0
-    log = next((own.path / ".snakemake/log").iterdir())
-    assert log.exists()
+    assert "changed since the plan" in (own.path / "results/.store/stopped.2").read_text()
     own.write("inits/4.dat", "4")
     own.snakemake()
     assert ys(own) == {1: 1, 2: 2, 3: 3, 4: 4}
@@ -374,7 +373,7 @@ SNAKEMAKE = ("-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2")
 
 
 @pytest.mark.parametrize(
-    "moment", ["before .restored", "after 000001", "after record.json", "after 0002.json"]
+    "moment", ["before .restored", "after 000001", "after manifest.parquet", "after 0002.json"]
 )
 def test_end_while_a_lost_store_is_restored_runs_no_task_again(
     study: Study, killed_at, moment: str
