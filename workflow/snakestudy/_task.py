@@ -7,11 +7,10 @@ import os
 import platform
 import resource
 import shutil
-import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +25,7 @@ from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
 from ._stage import fill, inputs_digest, is_own, stage
 from ._state import inputs_in
+from ._streams import prints_to, restore_streams
 from ._values import as_text, nest
 
 if TYPE_CHECKING:
@@ -191,14 +191,14 @@ class Runner:
         os.chdir(directory)
         os.environ.update(self._task_environment(item, directory, attempt))
         os.environ.update(self._env(item))
-        with _prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:
+        with prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:
             try:
                 return self.function(nest(item.values))
             except (Exception, SystemExit) as error:
                 traceback.print_exc()
                 result.error = _one_line(error)
             finally:
-                _restore_streams()
+                restore_streams()
                 usage = resource.getrusage(resource.RUSAGE_SELF)
                 result.max_rss_mb = _process.rss_mb(usage.ru_maxrss)
 
@@ -307,50 +307,6 @@ def fresh_directory(directory: Path) -> Path:
         directory.rename(aside(directory))
     directory.mkdir()
     return directory
-
-
-@contextmanager
-def _prints_to(directory: Path) -> Iterator[None]:
-    """Send this process's output, down to its file descriptors, to the directory's logs."""
-    kept = [os.dup(1), os.dup(2)]
-    try:
-        for descriptor, name in ((1, "stdout.log"), (2, "stderr.log")):
-            file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-            os.dup2(file, descriptor)
-            os.close(file)
-        yield
-    finally:
-        for descriptor, copy in zip((1, 2), kept, strict=True):
-            os.dup2(copy, descriptor)
-            os.close(copy)
-
-
-def _restore_streams() -> None:
-    """Flush what a function printed; give back the streams it closed or replaced."""
-    for descriptor, name in ((1, "stdout"), (2, "stderr")):
-        stream = getattr(sys, name)
-        try:
-            stream.flush()
-            os.fstat(descriptor)
-            if stream is _STREAMS[name]:
-                continue
-        except (AttributeError, OSError, ValueError):
-            pass  # closed, replaced by something else, or its descriptor is closed
-        try:
-            os.fstat(descriptor)
-        except OSError:
-            os.dup2(_DESCRIPTORS[descriptor], descriptor)
-        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
-        setattr(sys, name, _STREAMS[name])
-
-
-_STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
-_DESCRIPTORS: dict[int, int] = {}  # copies, made by `keep_descriptors`
-
-
-def keep_descriptors() -> None:
-    """Called once by a worker: copies of its descriptors 1 and 2, should a task close them."""
-    _DESCRIPTORS.update({descriptor: os.dup(descriptor) for descriptor in (1, 2)})
 
 
 _PRINTS_ON = nullcontext()

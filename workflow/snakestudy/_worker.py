@@ -20,7 +20,8 @@ from typing import Any
 from . import _process
 from ._errors import Stopped
 from ._metrics import RowBuffer
-from ._task import Item, Result, Runner, keep_descriptors
+from ._streams import keep_descriptors
+from ._task import Item, Result, Runner
 
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt

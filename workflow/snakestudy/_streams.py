@@ -1,0 +1,53 @@
+"""Standard streams of a worker: where tasks print, and what they leave of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def prints_to(directory: Path) -> Iterator[None]:
+    """Send this process's output, down to its file descriptors, to the directory's logs."""
+    kept = [os.dup(1), os.dup(2)]
+    try:
+        for descriptor, name in ((1, "stdout.log"), (2, "stderr.log")):
+            file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            os.dup2(file, descriptor)
+            os.close(file)
+        yield
+    finally:
+        for descriptor, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+
+
+def restore_streams() -> None:
+    """Flush what a function printed; give back the streams it closed or replaced."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        try:
+            stream.flush()
+            os.fstat(descriptor)
+            if stream is _STREAMS[name]:
+                continue
+        except (AttributeError, OSError, ValueError):
+            pass  # closed, replaced by something else, or its descriptor is closed
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(_DESCRIPTORS[descriptor], descriptor)
+        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
+        setattr(sys, name, _STREAMS[name])
+
+
+_STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
+_DESCRIPTORS: dict[int, int] = {}  # copies, made by `keep_descriptors`
+
+
+def keep_descriptors() -> None:
+    """Called once by a worker: copies of its descriptors 1 and 2, should a task close them."""
+    _DESCRIPTORS.update({descriptor: os.dup(descriptor) for descriptor in (1, 2)})
