@@ -598,6 +598,10 @@ def assert_one_table(study: Study, columns: dict[str, list]) -> None:
     assert rows(plain) == wanted
     polars = pytest.importorskip("polars")
     assert rows(polars.read_parquet(directory / "*.parquet").to_dict(as_series=False)) == wanted
+    duckdb = pytest.importorskip("duckdb")
+    listed = ", ".join(f'"{name}"' for name in names)
+    query = f"select {listed} from read_parquet('{directory}/*.parquet')"
+    assert sorted(duckdb.sql(query).fetchall(), key=str) == wanted
 
 
 def test_int_then_float_is_one_double_column(finished):

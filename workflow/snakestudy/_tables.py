@@ -49,7 +49,11 @@ def sync_to_disk(path: Path) -> None:
 
 
 class Unreadable(UserError, ValueError):
-    """A parquet file that is truncated, empty or none at all."""
+    """A parquet file that is truncated, empty, none at all or another table's."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        fix = "Delete it and run snakemake: it is made again from what else is there."
+        super().__init__(f"cannot be read ({problem})", file=str(path), fix=fix)
 
 
 @contextmanager
@@ -60,11 +64,7 @@ def _opened(path: Path) -> Iterator[parquet.ParquetFile]:
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise Unreadable(
-            f"cannot be read ({str(error).splitlines()[0]})",
-            file=str(path),
-            fix="Delete it and run snakemake: it is made again from what else is there.",
-        ) from None
+        raise Unreadable(path, str(error).splitlines()[0]) from None
 
 
 def read(path: Path, columns: list[str] | None = None) -> pa.Table:
@@ -74,7 +74,11 @@ def read(path: Path, columns: list[str] | None = None) -> pa.Table:
         Unreadable, FileNotFoundError
     """
     with _opened(path) as file:
-        return file.read(columns)
+        table = file.read(columns)
+    lacks = set(columns or ()) - set(table.column_names)
+    if lacks:
+        raise Unreadable(path, f"it has no column {sorted(lacks)[0]}")
+    return table
 
 
 def schema_of(path: Path) -> pa.Schema:
