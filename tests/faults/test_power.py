@@ -29,7 +29,7 @@ def two_parts(checked: Study, tmp_path: Path) -> tuple[Store, Manifest]:
 
 def compact(store: Store, manifest: Manifest) -> int:
     footer = footer_of(read(store.table("metadata", 1)).schema)
-    return store.compact(manifest, store.rows(), footer)
+    return store.compact(manifest, store.last_rows(), footer)
 
 
 def test_parts_are_deleted_once_the_part_that_replaces_them_is_on_the_disk(

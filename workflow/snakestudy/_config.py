@@ -15,7 +15,6 @@ from ._errors import UserError
 from ._layout import RESERVED_METRICS
 from ._schema import SCHEMA, check_schema, schema, with_defaults
 from ._values import digest, plain
-from ._yaml import read_yaml
 
 INVOCATION_KEYS = ("retry", "rehash", "pilot", "redo")  # for --config only
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -132,6 +131,8 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
     if previous and previous["config_digest"] == key:
         config = previous["config"]
     else:
+        from ._yaml import read_yaml  # not needed by the processes that run tasks
+
         config = resolve(file, {**read_yaml(file, text), **values})
     return Study(file, config, key, invocation)
 

@@ -83,8 +83,11 @@ class Layout:
     def manifest(self, chunk: str) -> Path:
         return self.results / "plan" / "chunks" / f"{chunk}.parquet"
 
-    def output(self, metric: str, chunk: str) -> Path:
-        return self.results / metric / f"{chunk}.parquet"
+    def output(self, table: str, chunk: str) -> Path:
+        """A chunk's file of a metric, or of `metadata`."""
+        if table == "metadata":
+            return self.metadata(chunk)
+        return self.results / table / f"{chunk}.parquet"
 
     def metadata(self, chunk: str) -> Path:
         return self.results / "metadata" / STEP / f"{chunk}.parquet"

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil
 from multiprocessing import Pipe
@@ -20,7 +20,8 @@ from typing import Any, BinaryIO
 
 from . import _process
 from ._errors import UserError
-from ._task import Item, Result
+from ._task import Result
+from ._todo import Todo
 from ._worker import SLOT, alone
 
 BATCH_SECONDS = 0.1
@@ -34,15 +35,16 @@ class _Worker:
     connection: Connection
     lifeline: int
     offset: int
-    batch: list[Item] = field(default_factory=list)
+    batch: list[int] = field(default_factory=list)  # positions in `Pool.todo`
     given: float = 0.0
     late: bool = False
 
 
 class Pool:
-    """Runs items over `size` workers.
+    """Runs tasks over `size` workers.
 
     Args:
+        todo: the tasks.
         start: what each worker's `Runner` is made of.
         limit: seconds a task may run before its worker is killed; None for commands,
             which their worker limits itself.
@@ -51,9 +53,16 @@ class Pool:
     """
 
     def __init__(
-        self, size: int, start: Mapping[str, Any], limit: float | None, slots: Path, log: BinaryIO
+        self,
+        todo: Todo,
+        size: int,
+        start: Mapping[str, Any],
+        limit: float | None,
+        slots: Path,
+        log: BinaryIO,
     ) -> None:
-        self.start, self.limit, self.log = dict(start), limit, log
+        self.todo, self.start, self.limit, self.log = todo, dict(start), limit, log
+        self.queue = deque(range(len(todo)))
         self.scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))  # functions run below it
         slots.write_bytes(bytes(SLOT.size * size))
         self.slot_file = slots.open("r+b")
@@ -62,25 +71,25 @@ class Pool:
         self.idle_deaths = 0
         self.pace = 0.0  # seconds a task, as last seen
 
-    def run(self, items: Sequence[Item]) -> Iterator[dict[str, Any]]:
-        """Yield what workers hand over (see `_worker._run_slice`) until all items are done."""
-        queue = deque(items)
-        while queue or any(worker.batch for worker in self.workers):
+    def run(self) -> Iterator[dict[str, Any]]:
+        """Yield what workers hand over (see `_worker._run_slice`) until all tasks are done."""
+        while self.queue or any(worker.batch for worker in self.workers):
             for worker in self.workers:
-                if queue and not worker.batch:
-                    self._give(worker, queue)
+                self._give(worker)
             busy = {worker.connection: worker for worker in self.workers if worker.batch}
             for connection in wait(list(busy), timeout=0.1 if self.limit else None):
                 worker = busy[connection]
                 try:
                     done = connection.recv()
                 except (EOFError, ConnectionResetError):
-                    done = self._died(worker, queue)
+                    done = self._died(worker)
                 else:
                     count = len(done["index"])
-                    queue.extendleft(reversed(worker.batch[count:]))
+                    self.queue.extendleft(reversed(worker.batch[count:]))
                     self.pace = (time.monotonic() - worker.given) / max(count, 1)
                     worker.batch = []
+                    if not any(done["error"]):  # a failure may stop the plan
+                        self._give(worker)
                 if done:
                     yield done
             self._end_the_late()
@@ -120,14 +129,17 @@ class Pool:
         ours.send({**self.start, "scratch": self.scratch / str(offset)})
         return _Worker(process, ours, lifeline, offset)
 
-    def _give(self, worker: _Worker, queue: deque[Item]) -> None:
+    def _give(self, worker: _Worker) -> None:
+        queue = self.queue
+        if worker.batch or not queue:
+            return
         fair = ceil(len(queue) / (2 * len(self.workers)))
         wanted = int(BATCH_SECONDS / self.pace) if self.pace else 1
         count = max(1, min(wanted, fair, LARGEST_BATCH))
         worker.batch = [queue.popleft() for _ in range(count)]
         worker.given, worker.late = time.monotonic(), False
         try:
-            worker.connection.send(worker.batch)
+            worker.connection.send(self.todo.take(worker.batch))
         except (BrokenPipeError, ConnectionResetError):
             pass  # it died; the end of its connection will tell
 
@@ -145,14 +157,15 @@ class Pool:
                 worker.late = True
                 _process.kill_tree(worker.process.pid)
 
-    def _died(self, worker: _Worker, queue: deque[Item]) -> dict[str, Any] | None:
+    def _died(self, worker: _Worker) -> dict[str, Any] | None:
         """Replace a dead worker; the task it was at has failed, the others go on."""
         index, began, tried = self._running(worker)
         exit_code = worker.process.wait()
         os.close(worker.lifeline)
         worker.connection.close()
-        rest = [item for item in worker.batch if item.index != index]
-        culprits = [item for item in worker.batch if item.index == index]
+        todo, queue = self.todo, self.queue
+        rest = [position for position in worker.batch if todo.index[position] != index]
+        culprits = [position for position in worker.batch if todo.index[position] == index]
         SLOT.pack_into(self.slots, worker.offset, 0, 0.0, 0)
         self.workers[self.workers.index(worker)] = self._spawn(worker.offset)
         queue.extendleft(reversed(rest))
@@ -162,14 +175,15 @@ class Pool:
                 how = _process.how_it_ended(exit_code)
                 raise UserError(f"workers keep ending before their first task ({how}); see the log")
             return None
-        item = culprits[0]
-        if tried < item.attempts:
-            queue.appendleft(item._replace(tried=tried))
+        if tried < todo.attempts[culprits[0]]:
+            todo.tried[culprits[0]] = tried
+            queue.appendleft(culprits[0])
             return None
         error = f"its process ended: {_process.how_it_ended(exit_code)}"
         if worker.late:
             error = f"ran longer than its runtime of {self.limit:g} s"
         took = time.monotonic() - began
+        (item,) = todo.take(culprits).items()
         result = Result(time.time() - took, took, tried, exit_code, error, digest=item.digest)
         return alone(item, result)
 

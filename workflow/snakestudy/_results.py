@@ -87,8 +87,7 @@ class Results:
 
     def _outputs(self, name: str) -> pyarrow.Table:
         chunks = self._record()["chunks"]
-        path = self.layout.metadata if name == "metadata" else None
-        return self._table([path(c) if path else self.layout.output(name, c) for c in chunks])
+        return self._table([self.layout.output(name, chunk) for chunk in chunks])
 
     def _partial(self, name: str, counts: Counts | None = None) -> pyarrow.Table:
         """What the stores hold of the active tasks, a task's last row only.

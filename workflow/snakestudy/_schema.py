@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ._errors import UserError, nearest
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -17,6 +15,8 @@ SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 @cache
 def schema() -> dict[str, Any]:
+    import yaml  # not needed by the processes that run tasks
+
     return yaml.safe_load(SCHEMA.read_text())
 
 

@@ -11,19 +11,23 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
+from pyarrow import compute
 
 from ._errors import UserError
+from ._layout import Layout
 from ._manifest import Manifest
 from ._state import metrics_in
 from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, sync_to_disk, write
 
+_READ = ("status", "digest", "attempt", "seconds", "plan")
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
 
 
@@ -81,15 +85,29 @@ class Store:
             return []
         return sorted(int(path.name) for path in self.parts.iterdir() if path.name.isdigit())
 
-    def rows(self) -> dict[str, Row]:
-        """task_id -> its last row."""
-        found: dict[str, Row] = {}
+    def last_rows(self) -> pa.Table:
+        """The last row of each task: task_id and the fields of `Row`."""
+        found = []
         for number in self.numbers():
             try:
-                found.update(rows_of(self.table("metadata", number), number))
+                table = read(self.table("metadata", number), ["task_id", *_READ])
             except (Unreadable, FileNotFoundError):
                 continue  # the next visit sets the part aside
-        return found
+            part = pa.array(numpy.full(len(table), number))
+            found.append(table.replace_schema_metadata(None).append_column("part", part))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            nothing = pa.array([], pa.string())
+            return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
+        table = pa.concat_tables(found)
+        table = table.append_column("at", pa.array(numpy.arange(len(table))))
+        last = table.group_by("task_id").aggregate([("at", "max")])["at_max"]
+        return table.take(last).drop_columns(["at"])
+
+    def rows(self) -> dict[str, Row]:
+        """task_id -> its last row."""
+        return as_rows(self.last_rows())
 
     def is_whole(self, number: int) -> bool:
         """Whether a part has all its files, each can be read and was written for this chunk."""
@@ -157,12 +175,14 @@ class Store:
     def drop(self, tasks: set[str]) -> None:
         """Remove the rows of tasks; for their next visit they never ran."""
         manifest = Manifest.load(self.directory / "manifest.parquet")
-        rows = {task_id: row for task_id, row in self.rows().items() if task_id not in tasks}
+        rows = self.last_rows()
+        gone = compute.is_in(rows["task_id"], value_set=pa.array(sorted(tasks), pa.string()))
+        rows = rows.filter(compute.invert(gone))
         made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
         self._replace(manifest, rows, made)
 
-    def compact(self, manifest: Manifest, rows: Mapping[str, Row], footer: dict[str, Any]) -> int:
-        """Make one part of all that is there, in the manifest's order; returns its number.
+    def compact(self, manifest: Manifest, rows: pa.Table, footer: dict[str, Any]) -> int:
+        """Make one part of the last rows, in the manifest's order; returns its number.
 
         Nothing is done if there is one part that fits already.
         """
@@ -173,10 +193,8 @@ class Store:
                 return numbers[0]
         return self._replace(manifest, rows, footer)
 
-    def _replace(
-        self, manifest: Manifest, rows: Mapping[str, Row], footer: Mapping[str, Any]
-    ) -> int:
-        """Put one part with these rows in the place of all parts; returns its number."""
+    def _replace(self, manifest: Manifest, rows: pa.Table, footer: Mapping[str, Any]) -> int:
+        """Put one part with these last rows in the place of all parts; returns its number."""
         numbers = self.numbers()
         names = {
             path.stem
@@ -195,7 +213,7 @@ class Store:
             shutil.rmtree(old)
         return number
 
-    def _last_rows(self, name: str, part: int, rows: Mapping[str, Row]) -> pa.Table | None:
+    def _last_rows(self, name: str, part: int, rows: pa.Table) -> pa.Table | None:
         """A part's rows that no later part replaces, without parameters."""
         path = self.table(name, part)
         if not path.exists():
@@ -203,27 +221,30 @@ class Store:
         table = read(path)
         parameters = footer_of(table.schema).get("parameters", [])
         table = table.drop_columns([p for p in parameters if p in table.column_names])
-        last = {task_id for task_id, row in rows.items() if row.part == part}
-        ids = table["task_id"].to_pylist()
-        return table.filter(pa.array([task_id in last for task_id in ids], pa.bool_()))
+        last = rows["task_id"].filter(compute.equal(rows["part"], part))
+        return table.filter(compute.is_in(table["task_id"], value_set=last))
 
 
-def rows_of(metadata: Path, part: int) -> dict[str, Row]:
-    """task_id -> its row in a part's metadata.
+def as_rows(table: pa.Table) -> dict[str, Row]:
+    """task_id -> its row, of `Store.last_rows`."""
+    columns = [table[name].to_pylist() for name in ("task_id", *_READ, "part")]
+    return {task_id: Row(*values) for task_id, *values in zip(*columns, strict=True)}
+
+
+def rows_of(metadata: Path) -> dict[str, Row]:
+    """task_id -> its row in a table of metadata that is no part.
 
     Raises:
         Unreadable, FileNotFoundError
     """
-    names = ["task_id", "status", "digest", "attempt", "seconds", "plan"]
-    columns = read(metadata, names).to_pydict()
-    rows = zip(*(columns[name] for name in names), strict=True)
-    return {task_id: Row(*values, part) for task_id, *values in rows}
+    table = read(metadata, ["task_id", *_READ])
+    return as_rows(table.append_column("part", pa.array(numpy.zeros(len(table), int))))
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
     at = positions(table["task_id"], published["task_id"])
-    order = pa.compute.sort_indices(pa.table({"at": at}), sort_keys=[("at", "ascending")])
+    order = compute.sort_indices(pa.table({"at": at}), sort_keys=[("at", "ascending")])
     at = at.take(order)
     own = table.drop_columns(["task_id"]).take(order)
     parameters = published.take(at)
@@ -232,28 +253,41 @@ def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
 
 
 def project(
-    store: Store, part: int, name: str, output: Path, manifest: Manifest, footer: dict[str, Any]
+    store: Store, part: int, names: Iterable[str], layout: Layout, manifest: Manifest, footer: dict
 ) -> None:
-    """Make an output of a compacted part: a hard link if it holds just the active tasks."""
-    active = manifest.active_ids
-    source = store.table(name, part)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    ids = read(store.table("metadata", part), ["task_id"])["task_id"].to_pylist()
-    if source.exists() and ids == active:
-        temporary = output.with_name(f".{output.name}.{os.getpid()}")
-        try:
-            os.link(source, temporary)
-            os.replace(temporary, output)
-            os.utime(output)  # an older link would look outdated beside its manifest
-            return
-        except OSError:  # no hard links here
-            temporary.unlink(missing_ok=True)
-    if source.exists():
-        table = read(source)
-        keep = pa.compute.is_in(table["task_id"], value_set=pa.array(active, pa.string()))
-        table = table.filter(keep).drop_columns(footer["parameters"])
-        table = with_parameters(table, manifest.of_active().published())
-    else:
+    """Make the outputs of a compacted part: hard links if it holds just the active tasks."""
+    active = manifest.table["task_id"].filter(manifest.table["_active"])
+    same = read(store.table("metadata", part), ["task_id"])["task_id"].equals(active)
+    for name in names:
+        source, output = store.table(name, part), layout.output(name, manifest.chunk)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if not (same and _linked(source, output)):
+            table = _of_active(store, part, source, manifest, footer)
+            write(table, output, {**footer, "table": name})
+
+
+def _linked(source: Path, output: Path) -> bool:
+    """Put a hard link in the place of an output, if there is a source and links can be made."""
+    temporary = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        os.link(source, temporary)
+        os.replace(temporary, output)
+        os.utime(output)  # an older link would look outdated beside its manifest
+        return True
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        return False
+
+
+def _of_active(
+    store: Store, part: int, source: Path, manifest: Manifest, footer: dict[str, Any]
+) -> pa.Table:
+    """The rows of active tasks in a part's table; none if it has no such table."""
+    if not source.exists():
         table = read(store.table("metadata", part)).schema.empty_table()
-        table = table.select(["task_id", *footer["parameters"]])
-    write(table, output, {**footer, "table": name})
+        return table.select(["task_id", *footer["parameters"]])
+    active = manifest.of_active()
+    table = read(source)
+    keep = compute.is_in(table["task_id"], value_set=active.table["task_id"])
+    table = table.filter(keep).drop_columns(footer["parameters"])
+    return with_parameters(table, active.published())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,14 @@ def prints_to(directory: Path) -> Iterator[None]:
 
 def restore_streams() -> None:
     """Flush what a function printed; give back the streams it closed or replaced."""
+    if sys.stdout is _STREAMS["stdout"] and sys.stderr is _STREAMS["stderr"]:
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            if not _OPEN.poll(0):
+                return
+        except (OSError, ValueError):
+            pass
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         try:
@@ -45,6 +54,9 @@ def restore_streams() -> None:
 
 
 _STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
+_OPEN = select.poll()  # has something to tell once one of them is closed
+for _descriptor in (1, 2):
+    _OPEN.register(_descriptor, 0)
 _DESCRIPTORS: dict[int, int] = {}  # copies, made by `keep_descriptors`
 
 

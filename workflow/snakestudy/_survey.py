@@ -241,7 +241,7 @@ def _rows(layout: Layout, chunk: str) -> Mapping[str, Any]:
     found = Store(layout.chunk_store(chunk)).rows()
     if found or not layout.metadata(chunk).exists():
         return found
-    return rows_of(layout.metadata(chunk), 0)
+    return rows_of(layout.metadata(chunk))
 
 
 def _own_inputs(

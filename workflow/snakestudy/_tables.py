@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,26 @@ from ._values import as_text
 
 FOOTER = b"snakestudy"
 UNIQUE = ("task_id", "seq")  # not worth a dictionary
+
+
+def leave_pandas_out() -> None:
+    """Keep pyarrow from importing pandas, as it does at its first array; that takes half a second.
+
+    Only for processes that run no code of the study's: pyarrow then takes a DataFrame's column
+    for any sequence.
+    """
+    sys.meta_path.insert(0, _NoPandas)
+    pa.array([0])
+    sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """A finder of modules that denies there is pandas."""
+
+    @staticmethod
+    def find_spec(name: str, *_: Any) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:

@@ -23,6 +23,7 @@ from ._errors import Stopped
 from ._layout import Layout
 from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
+from ._scratch import Scratch
 from ._stage import fill, inputs_digest, is_own, stage
 from ._state import inputs_in
 from ._streams import prints_to, restore_streams
@@ -71,15 +72,15 @@ class Runner:
 
     Attributes:
         study, runs: absolute directories.
-        scratch: where functions without a run directory run.
+        scratch: where functions without a run directory run; None if all have one.
         own: the directory, there and empty, of a task that runs by itself in the foreground.
     """
 
     order: Mapping[str, Any]
     study: Path
     runs: Path
-    scratch: Path
     plan: int
+    scratch: Scratch | None = None
     own: Path | None = None
 
     @cached_property
@@ -114,6 +115,11 @@ class Runner:
             "STUDY_THREADS": str(self.task.threads),
         }
 
+    @cached_property
+    def _told(self) -> dict[str, str]:
+        """What the last function found in its environment; setting it costs microseconds."""
+        return {}
+
     def directory(self, task_id: str) -> Path:
         return Layout(runs=self.runs).run_directory(task_id)
 
@@ -144,7 +150,7 @@ class Runner:
         """
         result = Result(time.time(), attempt=attempt, digest=item.digest)
         begin = time.perf_counter()
-        directory = self.scratch
+        directory = self.scratch.path if self.scratch else None
         try:
             if self.has_directory:
                 directory = self.own or fresh_directory(self.directory(item.task_id))
@@ -188,9 +194,15 @@ class Runner:
 
     def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
         """Call the function; what it prints goes to the run directory, if there is one."""
-        os.chdir(directory)
-        os.environ.update(self._task_environment(item, directory, attempt))
-        os.environ.update(self._env(item))
+        if self.has_directory:
+            os.chdir(directory)
+        else:
+            self.scratch.enter()
+        for name, value in self._task_environment(item, directory, attempt).items():
+            if self._told.get(name) != value or name not in os.environ:
+                self._told[name] = os.environ[name] = value
+        if self.task.env:
+            os.environ.update(self._env(item))
         with prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:
             try:
                 return self.function(nest(item.values))
@@ -199,8 +211,20 @@ class Runner:
                 result.error = _one_line(error)
             finally:
                 restore_streams()
-                usage = resource.getrusage(resource.RUSAGE_SELF)
-                result.max_rss_mb = _process.rss_mb(usage.ru_maxrss)
+                result.max_rss_mb = self._peak()
+
+    def _peak(self) -> float:
+        """The peak of this process's memory in MB; looked at every millisecond at most."""
+        now = time.monotonic()
+        looked, peak = self._looked
+        if now - looked > 0.001:
+            peak = _process.rss_mb(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            self._looked[:] = now, peak
+        return peak
+
+    @cached_property
+    def _looked(self) -> list[float]:
+        return [0.0, 0.0]
 
     def _execute(self, item: Item, directory: Path, attempt: int, result: Result) -> None:
         """Run the command in its directory."""

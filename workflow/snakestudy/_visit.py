@@ -9,31 +9,26 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, BinaryIO
+
+import pyarrow as pa
+from pyarrow import compute
 
 from ._digest import Fingerprints
 from ._errors import Stopped, UserError
 from ._layout import Layout
 from ._manifest import Manifest
 from ._part import Part
+from ._pending import pending
 from ._pool import Pool
 from ._process import signals_stop, undisturbed
-from ._state import (
-    Rows,
-    State,
-    inputs_in,
-    limits_of,
-    made_by,
-    metrics_in,
-    row_digest,
-    write_json,
-)
-from ._store import Row, Store, project
-from ._task import Item, Result, aside
+from ._state import Rows, State, limits_of, write_json
+from ._store import Store, project
+from ._task import Result, aside
 from ._times import back_to_now
+from ._todo import Todo
 from ._worker import SLOT, alone
 
 PART_SECONDS = 5.0
@@ -57,7 +52,6 @@ class Visit:
         self.order = self.manifest.order
         self.store = Store(self.layout.chunk_store(self.manifest.chunk))
         self.wanted = self.order["metrics"]
-        self.active = self.manifest.active_ids
         self.files = Fingerprints.load(self.layout.fingerprints)
         self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
@@ -75,54 +69,19 @@ class Visit:
                 print(f"{text}; its tasks run again", file=sys.stderr, flush=True)
             struck = self._struck()
             self.manifest.save(self.store.directory / "manifest.parquet")
-            rows = self.store.rows()
-            todo = self._todo(rows)
+            rows = self.store.last_rows()
+            todo = pending(self.manifest, rows)
             if todo:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(self.store.directory):
                     replace(state, manifest="").save(self.store.directory)
-                died = [item for item in todo if struck.get(item.task_id, 0) >= 2]
-                self._compute([item for item in todo if item not in died], died)
-                rows = self.store.rows()
+                died = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) >= 2]
+                alive = sorted({*range(len(todo))}.difference(died)) if died else None
+                self._compute(todo.take(alive) if died else todo, todo.take(died))
+                rows = self.store.last_rows()
             self._publish(rows)
 
     # -- what there is to do ----------------------------------------------------------------
-
-    def _todo(self, rows: dict[str, Row]) -> list[Item]:
-        """The tasks to run: no row yet, a stale one, a failure that may be tried again."""
-        table, found = self.manifest.table, []
-        names = ("_inputs", "_attempt", "_active", "_redo")
-        inputs, attempts, active, redo = (table[name].to_pylist() for name in names)
-        digest_with = cache(lambda own: row_digest(self.order["digest"], own, self.wanted))
-        lists = {name: self.manifest.values(name) for name in self.manifest.parameters}
-        for index, task_id in enumerate(self.manifest.ids):
-            if not active[index]:
-                continue
-            row, tried, reread = rows.get(task_id), 0, None
-            digest = digest_with(inputs[index])
-            is_kept = row is not None and row.plan >= redo[index]
-            if is_kept and self._is_current(row, inputs[index]):
-                if row.status == "success":
-                    if self._has_metrics(row):
-                        continue
-                    reread = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
-                elif row.attempt >= attempts[index]:
-                    continue
-                tried = 0 if reread else row.attempt
-            attempts_left = min(attempts[index], tried + 1 + self.order["task"]["retries"])
-            values = {name: values[index] for name, values in lists.items()}
-            found.append(Item(index, task_id, values, digest, tried, attempts_left, reread))
-        return found
-
-    def _is_current(self, row: Row, inputs: str | None) -> bool:
-        known = {*self.order["accepts"], *self.order["kept"]}
-        return made_by(row.digest) in known and inputs_in(row.digest) == inputs
-
-    def _has_metrics(self, row: Row) -> bool:
-        if row.digest.partition(" ")[2] in self.order["kept"]:
-            return True
-        has = metrics_in(row.digest)
-        return all(has.get(name) == how for name, how in self.wanted.items())
 
     def _struck(self) -> dict[str, int]:
         """Tasks at which jobs died without a trace, and how often, with the code as it is."""
@@ -144,13 +103,13 @@ class Visit:
 
     # -- computing --------------------------------------------------------------------------
 
-    def _compute(self, todo: list[Item], died: list[Item]) -> None:
+    def _compute(self, todo: Todo, died: Todo) -> None:
         """Run tasks. died: those at which their job died twice; they have failed."""
         self._check_files()
         self._forget_bytecode()
-        self.untried = {item.index for item in todo if not item.tried}
+        self.untried = {i for i, tried in zip(todo.index, todo.tried, strict=True) if not tried}
         error = "its job died twice while this task ran, without a trace"
-        for item in died:
+        for item in died.items():
             result = Result(time.time(), attempt=item.tried + 1, error=error, digest=item.digest)
             self._take(alone(item, result), 0)
         start = {
@@ -163,16 +122,17 @@ class Visit:
         limit = task["runtime"] if task.get("function") else None
         size = max(1, min(self.order["workers"], len(todo)))
         with signals_stop():
-            pool = Pool(size, start, limit, self.store.directory / "running", self.log)
+            running = self.store.directory / "running"
+            pool = Pool(todo, size, start, limit, running, self.log)
             try:
                 self._stop_if_told()
-                for done in pool.run(todo):
+                for done in pool.run():
                     self._take(done, len(todo))
             finally:
                 with undisturbed():
                     pool.close()
                     self._flush()
-                    (self.store.directory / "running").unlink(missing_ok=True)
+                    running.unlink(missing_ok=True)
         (self.store.directory / "strikes.json").unlink(missing_ok=True)
 
     def _take(self, done: dict[str, Any], total: int) -> None:
@@ -225,29 +185,23 @@ class Visit:
 
     # -- ending -----------------------------------------------------------------------------
 
-    def _publish(self, rows: dict[str, Row]) -> None:
-        """State and outputs, unless there are newer orders."""
+    def _publish(self, rows: pa.Table) -> None:
+        """State and outputs, unless there are newer orders. rows: as `Store.last_rows`."""
         published = self.layout.manifest(self.manifest.chunk)
         back_to_now([published])
         if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
             raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
-        missing = [task_id for task_id in self.active if task_id not in rows]
-        if missing:
-            raise Stopped(f"{len(missing)} tasks have no row")
-        part = self.store.compact(self.manifest, rows, self._footer())
-        counted: dict[tuple, list] = {}
-        for task_id in self.active:
-            row = rows[task_id]
-            count = counted.setdefault((row.digest, row.status, row.attempt), [0, 0.0])
-            count[0] += 1
-            count[1] += row.seconds
-        summary = tuple(Rows(*key, *count) for key, count in counted.items())
-        State(self.manifest.hash, limits_of(self.order["task"]), summary).save(self.store.directory)
-        chunk, footer = self.manifest.chunk, self._footer()
-        for name in self.wanted:
-            output = self.layout.output(name, chunk)
-            project(self.store, part, name, output, self.manifest, footer)
-        project(self.store, part, "metadata", self.layout.metadata(chunk), self.manifest, footer)
+        active = self.manifest.of_active().table["task_id"]
+        own = rows.filter(compute.is_in(rows["task_id"], value_set=active))
+        if len(own) < len(active):
+            raise Stopped(f"{len(active) - len(own)} tasks have no row")
+        footer = self._footer()
+        part = self.store.compact(self.manifest, rows, footer)
+        State(self.manifest.hash, limits_of(self.order["task"]), _counted(own)).save(
+            self.store.directory
+        )
+        names = [*self.wanted, "metadata"]
+        project(self.store, part, names, self.layout, self.manifest, footer)
 
     def _footer(self) -> dict[str, Any]:
         return {
@@ -313,6 +267,14 @@ def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         Visit(manifest, layout, layout.newest_plan(), file).run()
+
+
+def _counted(rows: pa.Table) -> tuple[Rows, ...]:
+    """The rows of a chunk's active tasks, as its state counts them."""
+    keys = ["digest", "status", "attempt"]
+    groups = rows.group_by(keys).aggregate([("task_id", "count"), ("seconds", "sum")])
+    columns = (groups[name].to_pylist() for name in (*keys, "task_id_count", "seconds_sum"))
+    return tuple(sorted(Rows(*values) for values in zip(*columns, strict=True)))
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:

@@ -14,14 +14,19 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _process
 from ._errors import Stopped
 from ._metrics import RowBuffer
+from ._scratch import Scratch
 from ._streams import keep_descriptors
 from ._task import Item, Result, Runner
+
+if TYPE_CHECKING:
+    from ._todo import Todo
 
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt
@@ -32,50 +37,55 @@ def main() -> None:
     connection_fd, lifeline_fd, slot_fd, slot_offset = map(int, sys.argv[1:])
     connection = Connection(connection_fd)
     slot = mmap.mmap(slot_fd, 0)
-    runner = Runner(**connection.recv())
-    ending = (lifeline_fd, runner.scratch.parent)
+    start = connection.recv()
+    path = start.pop("scratch")
+    ending = (lifeline_fd, path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
-    shutil.rmtree(runner.scratch, ignore_errors=True)  # of a worker that died
-    runner.scratch.mkdir()
+    runner = Runner(**start, scratch=Scratch(path))
     os.environ.update(runner.environment)
     keep_descriptors()
     while batch := connection.recv():
         connection.send(_run_slice(runner, batch, slot, slot_offset))
 
 
-def _run_slice(runner: Runner, batch: list[Item], slot: mmap.mmap, offset: int) -> dict[str, Any]:
+def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dict[str, Any]:
     """Run tasks of a batch until the slice is over.
 
     Returns a dict: index and every field of FIELDS -> a value a task; metrics -> name ->
     (indices of its tasks, number of rows of each, columns); stopped -> why the visit must
     end, or None.
     """
-    done: dict[str, list] = {"index": [], **{name: [] for name in FIELDS}}
+    results: list[tuple] = []
     buffers: dict[str, tuple[list[int], RowBuffer]] = {}
-    pid, end, stopped = os.getpid(), time.monotonic() + SLICE, None
-    for item in batch:
+    end, stopped = time.monotonic() + SLICE, None
+    for item in batch.items():
         try:
             result = _result(runner, item, slot, offset)
         except Stopped as reason:
             stopped = str(reason)
             break
-        if os.getpid() != pid:
-            os._exit(0)  # a child that the task forked and that came back
-        done["index"].append(item.index)
-        for name in FIELDS:
-            done[name].append(getattr(result, name))
+        if _is_child:
+            os._exit(0)  # forked by the task, it came back
+        results.append(_fields(result))
         for name, (count, columns) in result.metrics.items():
             if name not in buffers:
                 buffers[name] = ([], RowBuffer())
             buffers[name][0].append(item.index)
             buffers[name][1].add(count, columns)
         if not runner.has_directory:
-            _empty(runner.scratch)
+            runner.scratch.empty()
         if time.monotonic() > end:
             break
     SLOT.pack_into(slot, offset, 0, 0.0, 0)
+    columns = zip(*results, strict=True) if results else [()] * len(FIELDS)
+    fields = dict(zip(FIELDS, map(list, columns), strict=True))
     metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
-    return {**done, "metrics": metrics, "stopped": stopped}
+    return {"index": batch.index[: len(results)], **fields, "metrics": metrics, "stopped": stopped}
+
+
+_fields = attrgetter(*FIELDS)
+_is_child: list[bool] = []
+os.register_at_fork(after_in_child=lambda: _is_child.append(True))
 
 
 def alone(item: Item, result: Result) -> dict[str, Any]:
@@ -94,14 +104,6 @@ def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:
         if result.error is None:
             break
     return result
-
-
-def _empty(scratch: Path) -> None:
-    for entry in os.scandir(scratch):
-        if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry.path, ignore_errors=True)
-        else:
-            os.unlink(entry.path)
 
 
 def _die_with_the_visit(lifeline: int, scratch: Path) -> None:

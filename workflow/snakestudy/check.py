@@ -98,8 +98,7 @@ class Check:
 
     def _output(self, name: str, manifest: Manifest, kept: list[str]) -> None:
         chunk = manifest.chunk
-        path = self.layout.metadata(chunk) if name == "metadata" else None
-        path = path or self.layout.output(name, chunk)
+        path = self.layout.output(name, chunk)
         kind = f"metadata/{STEP}" if name == "metadata" else name
         table = self._read(kind, path)
         if table is None:

@@ -82,7 +82,7 @@ def changed(
 def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:
     """Run the task once, as a visit would; shared inputs are copied into its directory."""
     order = {**manifest.order, "parameters": list(values), "run_dirs": "keep"}
-    runner = Runner(order, Path.cwd(), directory, directory, 0, own=directory)
+    runner = Runner(order, Path.cwd(), directory, 0, own=directory)
     os.environ.update(runner.environment)
     if debug:
         runner.__dict__["function"] = _debugged(runner.function)

@@ -12,7 +12,17 @@ import pyarrow as pa
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record
-from ._tables import conform, footer_of, one_schema, positions, read, schema_of, stack, write
+from ._tables import (
+    conform,
+    footer_of,
+    leave_pandas_out,
+    one_schema,
+    positions,
+    read,
+    schema_of,
+    stack,
+    write,
+)
 from ._times import back_to_now
 
 
@@ -102,6 +112,7 @@ def set_minus(names: Sequence[str], less: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
+    leave_pandas_out()
     (results,) = map(Path, arguments)
     make(Layout(results))
     return 0

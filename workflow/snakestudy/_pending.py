@@ -1,0 +1,92 @@
+"""What of a manifest is still to be run, beside the rows of the store. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy
+import pyarrow as pa
+from pyarrow import compute
+
+from ._manifest import Manifest
+from ._state import inputs_in, made_by, metrics_in, row_digest
+from ._store import Row, as_rows
+from ._tables import positions
+from ._todo import Todo
+
+
+def pending(manifest: Manifest, rows: pa.Table) -> Todo:
+    """The active tasks to run: no row yet, a stale one, a failure that may be tried again.
+
+    Args:
+        rows: as `Store.last_rows`.
+    """
+    order = manifest.order
+    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows))
+    table = manifest.table.take(pa.array(left))
+    task_ids = table["task_id"]
+    known = as_rows(rows.filter(compute.is_in(rows["task_id"], value_set=task_ids)))
+    names = ("_inputs", "_attempt", "_redo")
+    inputs, most, redo = (table[name].to_pylist() for name in names)
+    digest_with = cache(lambda own: row_digest(order["digest"], own, order["metrics"]))
+    chosen, digests, tried, attempts, reread = [], [], [], [], []
+    for at, task_id in enumerate(task_ids.to_pylist()):
+        row, before, again = known.get(task_id), 0, None
+        digest = digest_with(inputs[at])
+        if row and row.plan >= redo[at] and _is_current(row, inputs[at], order):
+            if row.status == "success":
+                if _has_metrics(row.digest, order):
+                    continue
+                again = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
+            elif row.attempt >= most[at]:
+                continue
+            before = 0 if again else row.attempt
+        chosen.append(at)
+        digests.append(digest)
+        tried.append(before)
+        attempts.append(min(most[at], before + 1 + order["task"]["retries"]))
+        reread.append(again)
+    if len(chosen) < len(left):
+        left, table = left[chosen], table.take(pa.array(chosen, pa.int64()))
+    own = Manifest(order, table)
+    values = {name: own.values(name) for name in own.parameters}
+    return Todo(left.tolist(), own.ids, values, digests, tried, attempts, reread)
+
+
+def _done(manifest: Manifest, rows: pa.Table) -> numpy.ndarray:
+    """The tasks whose row is current, all at once; those with inputs of their own aside."""
+    if not len(rows):
+        return numpy.zeros(len(manifest.active), dtype=bool)
+    order = manifest.order
+    current = [
+        digest
+        for digest in rows["digest"].unique().to_pylist()
+        if made_by(digest) in {*order["accepts"], *order["kept"]}
+        and inputs_in(digest) is None
+        and _has_metrics(digest, order)
+    ]
+    fine = compute.and_(
+        compute.is_in(rows["digest"], value_set=pa.array(current, pa.string())),
+        compute.equal(rows["status"], "success"),
+    )
+    at = positions(manifest.table["task_id"], rows["task_id"])
+    found = [
+        fine.take(at).fill_null(False),
+        compute.greater_equal(rows["plan"].take(at).fill_null(-1), manifest.table["_redo"]),
+        manifest.table["_inputs"].is_null(),
+    ]
+    return numpy.logical_and.reduce([mask.to_numpy() for mask in found])
+
+
+def _is_current(row: Row, inputs: str | None, order: Mapping[str, Any]) -> bool:
+    known = made_by(row.digest) in order["accepts"] or made_by(row.digest) in order["kept"]
+    return known and inputs_in(row.digest) == inputs
+
+
+def _has_metrics(digest: str, order: Mapping[str, Any]) -> bool:
+    if digest.partition(" ")[2] in order["kept"]:
+        return True
+    has = metrics_in(digest)
+    return all(has.get(name) == how for name, how in order["metrics"].items())

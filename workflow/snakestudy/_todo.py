@@ -1,0 +1,50 @@
+"""Tasks on their way to workers, held as columns: a million tasks are a few lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
+
+from ._task import Item
+
+
+@dataclass(frozen=True)
+class Todo:
+    """Tasks to be run: an entry a task in each column (see `_task.Item`)."""
+
+    index: list[int]
+    task_id: list[str]
+    values: dict[str, list[Any]]
+    digest: list[str]
+    tried: list[int]
+    attempts: list[int]
+    reread: list[str | None]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, positions: Sequence[int]) -> Todo:
+        """The tasks at some positions."""
+
+        def taken(column: list[Any]) -> list[Any]:
+            return [column[position] for position in positions]
+
+        return Todo(
+            taken(self.index),
+            taken(self.task_id),
+            {name: taken(column) for name, column in self.values.items()},
+            taken(self.digest),
+            taken(self.tried),
+            taken(self.attempts),
+            taken(self.reread),
+        )
+
+    def items(self) -> Iterator[Item]:
+        """The tasks one by one."""
+        names = tuple(self.values)
+        sets = zip(*self.values.values(), strict=True) if names else repeat(())
+        rest = zip(self.digest, self.tried, self.attempts, self.reread, strict=True)
+        for index, task_id, values, own in zip(self.index, self.task_id, sets, rest, strict=False):
+            yield Item(index, task_id, dict(zip(names, values, strict=True)), *own)
