@@ -82,7 +82,7 @@ class Orders:
         """The tasks that may run, whose own inputs count as they are now; others keep theirs."""
         now, old = self.now, found.past.manifest
         if not now.has_own_inputs:
-            return numpy.flatnonzero(numpy.zeros(0))
+            return numpy.zeros(0, dtype=int)
         again = {row.digest for row in [*found.stale, *found.again, *found.new_inputs]}
         rows, wanted = now.rows(old.chunk), found.active.copy()
         for position in numpy.flatnonzero(found.active).tolist():

@@ -28,33 +28,23 @@ def prints_to(directory: Path) -> Iterator[None]:
 
 def restore_streams() -> None:
     """Flush what a function printed; give back the streams it closed or replaced."""
-    if sys.stdout is _STREAMS["stdout"] and sys.stderr is _STREAMS["stderr"]:
-        try:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            if not _OPEN.poll(0):
-                return
-        except (OSError, ValueError):
-            pass
+    closed = {descriptor for descriptor, events in _OPEN.poll(0) if events & select.POLLNVAL}
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         try:
             stream.flush()
-            os.fstat(descriptor)
-            if stream is _STREAMS[name]:
+            if stream is _STREAMS[name] and descriptor not in closed:
                 continue
         except (AttributeError, OSError, ValueError):
-            pass  # closed, replaced by something else, or its descriptor is closed
-        try:
-            os.fstat(descriptor)
-        except OSError:
+            pass  # closed, or replaced by something else
+        if descriptor in closed:
             os.dup2(_DESCRIPTORS[descriptor], descriptor)
         _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
         setattr(sys, name, _STREAMS[name])
 
 
 _STREAMS = {"stdout": sys.stdout, "stderr": sys.stderr}
-_OPEN = select.poll()  # has something to tell once one of them is closed
+_OPEN = select.poll()  # one call of the system for both descriptors
 for _descriptor in (1, 2):
     _OPEN.register(_descriptor, 0)
 _DESCRIPTORS: dict[int, int] = {}  # copies, made by `keep_descriptors`

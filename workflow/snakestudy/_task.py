@@ -115,11 +115,6 @@ class Runner:
             "STUDY_THREADS": str(self.task.threads),
         }
 
-    @cached_property
-    def _told(self) -> dict[str, str]:
-        """What the last function found in its environment; setting it costs microseconds."""
-        return {}
-
     def directory(self, task_id: str) -> Path:
         return Layout(runs=self.runs).run_directory(task_id)
 
@@ -199,8 +194,8 @@ class Runner:
         else:
             self.scratch.enter()
         for name, value in self._task_environment(item, directory, attempt).items():
-            if self._told.get(name) != value or name not in os.environ:
-                self._told[name] = os.environ[name] = value
+            if os.environ.get(name) != value:  # setting it costs microseconds
+                os.environ[name] = value
         if self.task.env:
             os.environ.update(self._env(item))
         with prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:

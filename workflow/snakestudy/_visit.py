@@ -76,8 +76,8 @@ class Visit:
                 if state := State.load(self.store.directory):
                     replace(state, manifest="").save(self.store.directory)
                 died = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) >= 2]
-                alive = sorted({*range(len(todo))}.difference(died)) if died else None
-                self._compute(todo.take(alive) if died else todo, todo.take(died))
+                alive = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) < 2]
+                self._compute(todo.take(alive), todo.take(died))
                 rows = self.store.last_rows()
             self._publish(rows)
 

@@ -154,8 +154,9 @@ class Check:
             else:
                 where = store.parts / f"{number:06d}"
                 self._say("store", where, "is damaged; its next visit runs the tasks again")
-        line.rows += len(store.rows())
-        line.tasks += len(store.rows())
+        rows = len(store.last_rows())
+        line.rows += rows
+        line.tasks += rows
 
     def _task_table(self) -> None:
         table = self._read("tasks", self.layout.tasks)

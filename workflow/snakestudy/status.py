@@ -46,7 +46,7 @@ def describe(layout: Layout) -> str:
             success -= sum(row.tasks for row in state.rows if row.status == "success")
             failure -= sum(row.tasks for row in state.rows if row.status == "failure")
         store = Store(layout.chunk_store(chunk))
-        rows = [row.status for row in store.rows().values()]
+        rows = store.last_rows()["status"].to_pylist()
         success += rows.count("success")
         failure += rows.count("failure")
         running += _is_held(store)

@@ -32,9 +32,8 @@ def make(layout: Layout) -> None:
     record = load_record(layout)
     chunks = list(record["chunks"])
     remove_unowned(layout, set(chunks), set(record["metrics"]))
-    unify([layout.metadata(chunk) for chunk in chunks])
-    for metric in record["metrics"]:
-        unify([layout.output(metric, chunk) for chunk in chunks])
+    for table in ("metadata", *record["metrics"]):
+        unify([layout.output(table, chunk) for chunk in chunks])
     footer = {"study": record["study"], "plan": record["plan"], "table": "tasks"}
     write(task_table(layout, chunks), layout.tasks, footer)
 
