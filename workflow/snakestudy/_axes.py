@@ -72,9 +72,9 @@ def _arange(start: float, stop: float, step: float, limit: int) -> list[Any]:
     exact = [Fraction(repr(number)) for number in (start, stop, step)]
     count = max(0, ceil((exact[1] - exact[0]) / exact[2]))
     check_size(count, limit)
-    values = _steps(exact[0], exact[2], count)
-    whole = all(type(number) is int for number in (start, step))
-    return [int(value) for value in values] if whole else values
+    if type(start) is int and type(step) is int:
+        return list(range(start, start + count * step, step))
+    return _steps(exact[0], exact[2], count)
 
 
 def _linspace(start: float, stop: float, count: int) -> list[float]:

@@ -27,7 +27,8 @@ class Column:
         """A set for each value."""
         values = tuple(values)
         codes = numpy.arange(len(values), dtype=numpy.int32)
-        codes[[row for row, value in enumerate(values) if value is None]] = -1
+        if type(None) in set(map(type, values)):
+            codes[[row for row, value in enumerate(values) if value is None]] = -1
         return cls(values, codes)
 
     def take(self, rows: numpy.ndarray) -> Column:
@@ -65,6 +66,9 @@ def plain_list(values: Iterable[Any]) -> list[Any]:
     Raises:
         UserError: for a value that no parameter can have.
     """
+    values = list(values)
+    if set(map(type, values)) <= {int, bool}:  # most axes, and the long ones
+        return values
     try:
         return [plain(value) for value in values]
     except ValueError as error:
