@@ -26,8 +26,14 @@ def note():
         json.dump(values, file)
 
 
+def end(status, end_at_once=os._exit):
+    note()
+    end_at_once(status)
+
+
 if "_worker" not in " ".join(sys.orig_argv):  # workers end without a word
     atexit.register(note)
+    os._exit = end  # jobs that run no code of the study's end so
 """
 WORKER = """\
 import os, sys
@@ -38,6 +44,7 @@ def simulate(params):
     place = Path(os.environ["STUDY_DIR"], "modules")
     place.mkdir(exist_ok=True)
     (place / str(os.getpid())).write_text(" ".join(sys.modules))
+    (place.parent / "threads").write_text(os.environ.get("OPENBLAS_NUM_THREADS", "its own"))
     return {"y": 1}
 """
 
@@ -100,6 +107,8 @@ def test_first_run_starts_one_visit_a_chunk_and_imports_pandas_in_none_of_its_jo
         assert len(found) == number
         for process in found:
             assert "pandas" not in process.modules
+            assert verb != "run" or "pyarrow.compute" not in process.modules
+    assert (study.path / "threads").read_text() == "its own"
     assert len(processes) == 1 + 5
     workers = list((study.path / "modules").iterdir())
     assert len(workers) == 2

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -19,9 +20,9 @@ from snakestudy._tables import (
     footer_of,
     one_schema,
     one_type,
-    positions,
     read,
     stack,
+    taken,
     write,
 )
 
@@ -220,9 +221,11 @@ def test_conform_orders_columns_as_the_schema() -> None:
     assert found.to_pydict() == {"b": [None], "new": [None], "a": [1.0]}
 
 
-def test_positions_are_null_for_what_is_not_there() -> None:
-    found = positions(pa.chunked_array([["c", "a"], ["x"]]), pa.chunked_array([["a"], ["b", "c"]]))
-    assert found.to_pylist() == [2, 0, None]
+@pytest.mark.parametrize("rows", [[], [1, 2], [2, 0], [0, -1, 0], [-1, 0, 1]])
+def test_taken_rows_are_those_asked_for_and_null_for_none(rows: list[int]) -> None:
+    values = ["a", "b", "c", None]
+    found = taken(pa.table({"x": values[:3]}), numpy.array(rows, dtype=int))
+    assert found["x"].to_pylist() == [values[row] for row in rows]
 
 
 CELLS = (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from ._errors import UserError, for_users, nearest
+from ._lean import import_arrow
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -15,6 +17,7 @@ FOR_PEOPLE = {
     "status": "what is done, what failed, what is running",
 }
 FOR_RULES = ("plan", "run", "tasks", "outcome", "check")
+WITHOUT_CODE = ("run", "tasks", "outcome")  # read and write tables, run nothing of the study's
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if verb not in FOR_PEOPLE and verb not in FOR_RULES:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
+        if verb in WITHOUT_CODE:
+            import_arrow()
         return importlib.import_module(f"snakestudy.{verb}").main(rest)
     except (UserError, OSError) as error:
         print(f"snakestudy: {for_users(error)}", file=sys.stderr)
@@ -33,4 +38,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_CODE:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)  # taking Python and pyarrow down is a tenth of a small visit
+    sys.exit(status)

@@ -155,6 +155,21 @@ def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
     return ordered[at] == numbers
 
 
+def places(numbers: numpy.ndarray, among: numpy.ndarray) -> numpy.ndarray:
+    """The position of each number among others, -1 where it is none of them.
+
+    >>> places(numpy.array([7, 5, 6]), numpy.array([5, 7]))
+    array([ 1,  0, -1])
+    """
+    if numpy.array_equal(numbers, among):
+        return numpy.arange(len(numbers))
+    if not len(among):
+        return numpy.full(len(numbers), -1)
+    order = numpy.argsort(among)
+    at = order[numpy.searchsorted(among, numbers, sorter=order).clip(max=len(among) - 1)]
+    return numpy.where(among[at] == numbers, at, -1)
+
+
 def _key(columns: Mapping[str, Column]) -> str:
     """A digest of the columns as they are held."""
     sha = hashlib.sha256(json.dumps(sorted(columns)).encode())

@@ -110,6 +110,11 @@ class Layout:
         return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)
 
 
+def aside(directory: Path) -> Path:
+    """Where an earlier run directory of a task waits until the new row is kept."""
+    return directory.with_name(f".{directory.name}")
+
+
 def enter(directory: str) -> None:
     """Make a study's directory the working directory.
 

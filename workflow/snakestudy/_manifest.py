@@ -92,6 +92,8 @@ class Manifest:
 
     def of_active(self) -> Manifest:
         """The same order with nothing but its active tasks."""
+        if self.active.all():
+            return self
         return Manifest(self.order, self.table.filter(self.table["_active"]))
 
     def save(self, path: Path) -> None:

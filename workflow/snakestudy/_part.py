@@ -8,11 +8,11 @@ from typing import Any
 import numpy
 import pyarrow as pa
 
+from ._done import FIELDS
 from ._layout import STEP
 from ._manifest import Manifest
 from ._metrics import RowBuffer
-from ._tables import array
-from ._worker import FIELDS
+from ._tables import array, taken
 
 
 class Part:
@@ -20,7 +20,7 @@ class Part:
 
     Attributes:
         index: their rows in the manifest.
-        columns: the fields of their results (`_worker.FIELDS`).
+        columns: the fields of their results (`_done.FIELDS`).
     """
 
     def __init__(self, metrics: Iterable[str]) -> None:
@@ -49,11 +49,11 @@ class Part:
     def _metadata(self, plan: int) -> dict[str, pa.Array]:
         count, fields = len(self.index), self.columns
         status = ["failure" if error else "success" for error in fields["error"]]
-        microseconds = (numpy.array(fields["started"]) * 1e6).astype("int64")
+        microseconds = [int(second * 1e6) for second in fields["started"]]
         return {
-            "step": pa.array([STEP] * count, pa.string()),
+            "step": pa.repeat(STEP, count),
             "status": pa.array(status, pa.string()),
-            "started": pa.array(microseconds).cast(pa.timestamp("us", tz="UTC")),
+            "started": pa.array(microseconds, pa.timestamp("us", tz="UTC")),
             "seconds": pa.array(fields["seconds"], pa.float64()),
             "host": pa.array(fields["host"], pa.string()),
             "attempt": pa.array(fields["attempt"], pa.int64()),
@@ -61,7 +61,7 @@ class Part:
             "error": pa.array(fields["error"], pa.string()),
             "max_rss_mb": pa.array(fields["max_rss_mb"], pa.float64()),
             "digest": pa.array(fields["digest"], pa.string()),
-            "plan": pa.array([plan] * count, pa.int64()),
+            "plan": pa.repeat(plan, count),
         }
 
 
@@ -84,7 +84,7 @@ class _MetricRows:
 
 def _beside(published: pa.Table, index: numpy.ndarray, own: Mapping[str, pa.Array]) -> pa.Table:
     """Rows with the parameters of their tasks, in the manifest's order."""
-    order = pa.array(numpy.argsort(index, kind="stable"))
-    parameters = published.take(pa.array(index))
+    order = numpy.argsort(index, kind="stable")
+    parameters, columns = taken(published, index[order]), taken(pa.table(own), order)
     names = [*parameters.column_names, *own]
-    return pa.table([*parameters.columns, *own.values()], names=names).take(order)
+    return pa.table([*parameters.columns, *columns.columns], names=names)

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy
 import pyarrow as pa
-from pyarrow import compute
 
+from ._ids import as_numbers, places
 from ._manifest import Manifest
 from ._state import inputs_in, made_by, metrics_in, row_digest
 from ._store import Row, as_rows
-from ._tables import positions
+from ._tables import taken
 from ._todo import Todo
 
 
@@ -24,15 +24,15 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
         rows: as `Store.last_rows`.
     """
     order = manifest.order
-    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows))
-    table = manifest.table.take(pa.array(left))
-    task_ids = table["task_id"]
-    known = as_rows(rows.filter(compute.is_in(rows["task_id"], value_set=task_ids)))
+    at = places(manifest.numbers, as_numbers(rows["task_id"]))
+    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows, at))
+    table = taken(manifest.table, left)
+    known = as_rows(taken(rows, numpy.sort(at[left][at[left] >= 0])))
     names = ("_inputs", "_attempt", "_redo")
     inputs, most, redo = (table[name].to_pylist() for name in names)
     digest_with = cache(lambda own: row_digest(order["digest"], own, order["metrics"]))
     chosen, digests, tried, attempts, reread = [], [], [], [], []
-    for at, task_id in enumerate(task_ids.to_pylist()):
+    for at, task_id in enumerate(table["task_id"].to_pylist()):
         row, before, again = known.get(task_id), 0, None
         digest = digest_with(inputs[at])
         if row and row.plan >= redo[at] and _is_current(row, inputs[at], order):
@@ -49,35 +49,34 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
         attempts.append(min(most[at], before + 1 + order["task"]["retries"]))
         reread.append(again)
     if len(chosen) < len(left):
-        left, table = left[chosen], table.take(pa.array(chosen, pa.int64()))
+        left, table = left[chosen], taken(table, numpy.array(chosen, dtype=int))
     own = Manifest(order, table)
     values = {name: own.values(name) for name in own.parameters}
     return Todo(left.tolist(), own.ids, values, digests, tried, attempts, reread)
 
 
-def _done(manifest: Manifest, rows: pa.Table) -> numpy.ndarray:
-    """The tasks whose row is current, all at once; those with inputs of their own aside."""
+def _done(manifest: Manifest, rows: pa.Table, at: numpy.ndarray) -> numpy.ndarray:
+    """The tasks whose row is current, all at once; those with inputs of their own aside.
+
+    Args:
+        at: the row of each task, -1 if it has none.
+    """
     if not len(rows):
-        return numpy.zeros(len(manifest.active), dtype=bool)
-    order = manifest.order
-    current = [
+        return at >= 0
+    order, digests = manifest.order, rows["digest"].to_pylist()
+    current = {
         digest
-        for digest in rows["digest"].unique().to_pylist()
+        for digest in set(digests)
         if made_by(digest) in {*order["accepts"], *order["kept"]}
         and inputs_in(digest) is None
         and _has_metrics(digest, order)
-    ]
-    fine = compute.and_(
-        compute.is_in(rows["digest"], value_set=pa.array(current, pa.string())),
-        compute.equal(rows["status"], "success"),
-    )
-    at = positions(manifest.table["task_id"], rows["task_id"])
-    found = [
-        fine.take(at).fill_null(False),
-        compute.greater_equal(rows["plan"].take(at).fill_null(-1), manifest.table["_redo"]),
-        manifest.table["_inputs"].is_null(),
-    ]
-    return numpy.logical_and.reduce([mask.to_numpy() for mask in found])
+    }
+    pairs = zip(digests, rows["status"].to_pylist(), strict=True)
+    fine = numpy.array([digest in current and status == "success" for digest, status in pairs])
+    recent = rows["plan"].to_numpy()[at] >= manifest.table["_redo"].to_numpy()
+    inputs = manifest.table["_inputs"]
+    own = inputs.is_valid().to_numpy() if inputs.null_count < len(inputs) else False
+    return (at >= 0) & fine[at] & recent & ~numpy.asarray(own)
 
 
 def _is_current(row: Row, inputs: str | None, order: Mapping[str, Any]) -> bool:

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import _process
+from ._done import SLOT, Result, alone
 from ._errors import UserError
-from ._task import Result
 from ._todo import Todo
-from ._worker import SLOT, alone
 
 BATCH_SECONDS = 0.1
 LARGEST_BATCH = 20_000

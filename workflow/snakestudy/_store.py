@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy
 import pyarrow as pa
-from pyarrow import compute
 
 from ._errors import UserError
+from ._ids import as_numbers, places
 from ._layout import Layout
 from ._manifest import Manifest
 from ._state import metrics_in
-from ._tables import Unreadable, footer_of, positions, read, schema_of, stack, sync_to_disk, write
+from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
 
 _READ = ("status", "digest", "attempt", "seconds", "plan")
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
@@ -93,7 +93,7 @@ class Store:
                 table = read(self.table("metadata", number), ["task_id", *_READ])
             except (Unreadable, FileNotFoundError):
                 continue  # the next visit sets the part aside
-            part = pa.array(numpy.full(len(table), number))
+            part = pa.repeat(number, len(table))
             found.append(table.replace_schema_metadata(None).append_column("part", part))
         if len(found) == 1:
             return found[0]
@@ -101,9 +101,9 @@ class Store:
             nothing = pa.array([], pa.string())
             return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
         table = pa.concat_tables(found)
-        table = table.append_column("at", pa.array(numpy.arange(len(table))))
-        last = table.group_by("task_id").aggregate([("at", "max")])["at_max"]
-        return table.take(last).drop_columns(["at"])
+        numbers = as_numbers(table["task_id"])
+        from_last = numpy.unique(numbers[::-1], return_index=True)[1]
+        return taken(table, numpy.sort(len(numbers) - 1 - from_last))
 
     def rows(self) -> dict[str, Row]:
         """task_id -> its last row."""
@@ -176,8 +176,8 @@ class Store:
         """Remove the rows of tasks; for their next visit they never ran."""
         manifest = Manifest.load(self.directory / "manifest.parquet")
         rows = self.last_rows()
-        gone = compute.is_in(rows["task_id"], value_set=pa.array(sorted(tasks), pa.string()))
-        rows = rows.filter(compute.invert(gone))
+        keep = [at for at, task in enumerate(rows["task_id"].to_pylist()) if task not in tasks]
+        rows = taken(rows, numpy.array(keep, dtype=int))
         made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
         self._replace(manifest, rows, made)
 
@@ -221,8 +221,8 @@ class Store:
         table = read(path)
         parameters = footer_of(table.schema).get("parameters", [])
         table = table.drop_columns([p for p in parameters if p in table.column_names])
-        last = rows["task_id"].filter(compute.equal(rows["part"], part))
-        return table.filter(compute.is_in(table["task_id"], value_set=last))
+        last = as_numbers(rows["task_id"])[rows["part"].to_numpy() == part]
+        return _of_tasks(table, last)
 
 
 def as_rows(table: pa.Table) -> dict[str, Row]:
@@ -243,11 +243,10 @@ def rows_of(metadata: Path) -> dict[str, Row]:
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
-    at = positions(table["task_id"], published["task_id"])
-    order = compute.sort_indices(pa.table({"at": at}), sort_keys=[("at", "ascending")])
-    at = at.take(order)
-    own = table.drop_columns(["task_id"]).take(order)
-    parameters = published.take(at)
+    at = places(as_numbers(table["task_id"]), as_numbers(published["task_id"]))
+    order = numpy.argsort(at, kind="stable")
+    own = taken(table.drop_columns(["task_id"]), order)
+    parameters = taken(published, at[order])
     columns = [*parameters.columns, *own.columns]
     return pa.table(columns, names=[*parameters.column_names, *own.column_names])
 
@@ -256,7 +255,7 @@ def project(
     store: Store, part: int, names: Iterable[str], layout: Layout, manifest: Manifest, footer: dict
 ) -> None:
     """Make the outputs of a compacted part: hard links if it holds just the active tasks."""
-    active = manifest.table["task_id"].filter(manifest.table["_active"])
+    active = manifest.of_active().table["task_id"]
     same = read(store.table("metadata", part), ["task_id"])["task_id"].equals(active)
     for name in names:
         source, output = store.table(name, part), layout.output(name, manifest.chunk)
@@ -287,7 +286,10 @@ def _of_active(
         table = read(store.table("metadata", part)).schema.empty_table()
         return table.select(["task_id", *footer["parameters"]])
     active = manifest.of_active()
-    table = read(source)
-    keep = compute.is_in(table["task_id"], value_set=active.table["task_id"])
-    table = table.filter(keep).drop_columns(footer["parameters"])
+    table = _of_tasks(read(source), active.numbers).drop_columns(footer["parameters"])
     return with_parameters(table, active.published())
+
+
+def _of_tasks(table: pa.Table, tasks: numpy.ndarray) -> pa.Table:
+    """A table's rows of some tasks."""
+    return taken(table, numpy.flatnonzero(places(as_numbers(table["task_id"]), tasks) >= 0))

@@ -4,40 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
-from pyarrow import compute, parquet
+from pyarrow import parquet
 
 from ._errors import UserError
 from ._values import as_text
 
 FOOTER = b"snakestudy"
 UNIQUE = ("task_id", "seq")  # not worth a dictionary
-
-
-def leave_pandas_out() -> None:
-    """Keep pyarrow from importing pandas, as it does at its first array; that takes half a second.
-
-    Only for processes that run no code of the study's: pyarrow then takes a DataFrame's column
-    for any sequence.
-    """
-    sys.meta_path.insert(0, _NoPandas)
-    pa.array([0])
-    sys.meta_path.remove(_NoPandas)
-
-
-class _NoPandas:
-    """A finder of modules that denies there is pandas."""
-
-    @staticmethod
-    def find_spec(name: str, *_: Any) -> None:
-        if name == "pandas":
-            raise ModuleNotFoundError(name=name)
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
@@ -187,11 +167,12 @@ def stack(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables([conform(table, schema) for table in tables])
 
 
-def positions(values: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The position of each value among others, null where it is none of them."""
-    among = among.combine_chunks() if isinstance(among, pa.ChunkedArray) else among
-    found = compute.index_in(values, value_set=among)
-    return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+def taken(table: pa.Table, rows: numpy.ndarray) -> pa.Table:
+    """Some rows of a table, nulls for -1; where they follow each other, nothing is copied."""
+    count = len(rows)
+    if not count or (rows[0] >= 0 and (numpy.diff(rows) == 1).all()):
+        return table.slice(rows[0] if count else 0, count)
+    return table.take(pa.array(rows, mask=rows < 0))
 
 
 def _fitting(value: Any, kind: pa.DataType) -> Any:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import resource
 import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from . import _process
 from ._bash import bash_text
 from ._config import Task
+from ._done import Result
 from ._errors import Stopped
-from ._layout import Layout
+from ._layout import Layout, aside
 from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
 from ._scratch import Scratch
@@ -31,39 +31,9 @@ from ._values import as_text, nest
 
 if TYPE_CHECKING:
     from ._digest import Fingerprints
+    from ._todo import Item
 
 ERROR_LENGTH = 500
-HOST = platform.node()
-
-
-class Item(NamedTuple):
-    """A task to be run: its row in the manifest, what it is, its tries."""
-
-    index: int
-    task_id: str
-    values: dict[str, Any]
-    digest: str
-    tried: int  # so far, with this digest
-    attempts: int  # that may be made at most
-    reread: str | None  # the digest, if its metrics can be read again from its run directory
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of it: one row of metadata, and rows of metrics if it succeeded.
-
-    started is in seconds since the epoch; metrics: name -> (number of rows, columns).
-    """
-
-    started: float
-    seconds: float = 0.0
-    attempt: int = 1
-    exit_code: int | None = None
-    error: str | None = None
-    max_rss_mb: float | None = None
-    host: str = HOST
-    digest: str = ""
-    metrics: dict[str, tuple[int, dict[str, list]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -303,11 +273,6 @@ def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:
     if task.setup:
         return ["bash", "-eo", "pipefail", "-c", f'{task.setup}\nexec "$@"', "bash", *argv]
     return argv
-
-
-def aside(directory: Path) -> Path:
-    """Where an earlier run directory of the task waits until the new row is kept."""
-    return directory.with_name(f".{directory.name}")
 
 
 def fresh_directory(directory: Path) -> Path:

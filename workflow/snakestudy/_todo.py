@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
-from ._task import Item
+
+class Item(NamedTuple):
+    """A task to be run: its row in the manifest, what it is, its tries."""
+
+    index: int
+    task_id: str
+    values: dict[str, Any]
+    digest: str
+    tried: int  # so far, with this digest
+    attempts: int  # that may be made at most
+    reread: str | None  # the digest, if its metrics can be read again from its run directory
 
 
 @dataclass(frozen=True)
 class Todo:
-    """Tasks to be run: an entry a task in each column (see `_task.Item`)."""
+    """Tasks to be run: an entry a task in each column (see `Item`)."""
 
     index: list[int]
     task_id: list[str]

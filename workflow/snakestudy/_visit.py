@@ -13,23 +13,23 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy
 import pyarrow as pa
-from pyarrow import compute
 
 from ._digest import Fingerprints
+from ._done import SLOT, Result, alone
 from ._errors import Stopped, UserError
-from ._layout import Layout
+from ._ids import as_numbers, places
+from ._layout import Layout, aside
 from ._manifest import Manifest
 from ._part import Part
 from ._pending import pending
-from ._pool import Pool
 from ._process import signals_stop, undisturbed
 from ._state import Rows, State, limits_of, write_json
 from ._store import Store, project
-from ._task import Result, aside
+from ._tables import taken
 from ._times import back_to_now
 from ._todo import Todo
-from ._worker import SLOT, alone
 
 PART_SECONDS = 5.0
 PROGRESS_SECONDS = 10.0
@@ -105,6 +105,8 @@ class Visit:
 
     def _compute(self, todo: Todo, died: Todo) -> None:
         """Run tasks. died: those at which their job died twice; they have failed."""
+        from ._pool import Pool  # with all that starts processes: a visit may have nothing to do
+
         self._check_files()
         self._forget_bytecode()
         self.untried = {i for i, tried in zip(todo.index, todo.tried, strict=True) if not tried}
@@ -191,8 +193,8 @@ class Visit:
         back_to_now([published])
         if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
             raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
-        active = self.manifest.of_active().table["task_id"]
-        own = rows.filter(compute.is_in(rows["task_id"], value_set=active))
+        active = self.manifest.of_active().numbers
+        own = taken(rows, numpy.flatnonzero(places(as_numbers(rows["task_id"]), active) >= 0))
         if len(own) < len(active):
             raise Stopped(f"{len(active) - len(own)} tasks have no row")
         footer = self._footer()
@@ -271,10 +273,13 @@ def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
 
 def _counted(rows: pa.Table) -> tuple[Rows, ...]:
     """The rows of a chunk's active tasks, as its state counts them."""
-    keys = ["digest", "status", "attempt"]
-    groups = rows.group_by(keys).aggregate([("task_id", "count"), ("seconds", "sum")])
-    columns = (groups[name].to_pylist() for name in (*keys, "task_id_count", "seconds_sum"))
-    return tuple(sorted(Rows(*values) for values in zip(*columns, strict=True)))
+    columns = (rows[name].to_pylist() for name in ("digest", "status", "attempt"))
+    keys = list(zip(*columns, strict=True))
+    seconds = rows["seconds"].to_numpy()
+    return tuple(
+        Rows(*key, count, float(seconds[[other == key for other in keys]].sum()))
+        for key, count in sorted(Counter(keys).items())
+    )
 
 
 def _read_json(path: Path, otherwise: Any) -> Any:

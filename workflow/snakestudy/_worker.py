@@ -9,28 +9,25 @@ from __future__ import annotations
 import mmap
 import os
 import shutil
-import struct
 import sys
 import threading
 import time
 from multiprocessing.connection import Connection
-from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _process
+from ._done import FIELDS, SLOT, Result, fields_of
 from ._errors import Stopped
 from ._metrics import RowBuffer
 from ._scratch import Scratch
 from ._streams import keep_descriptors
-from ._task import Item, Result, Runner
+from ._task import Runner
 
 if TYPE_CHECKING:
-    from ._todo import Todo
+    from ._todo import Item, Todo
 
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
-SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt
-FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host", "digest")
 
 
 def main() -> None:
@@ -66,7 +63,7 @@ def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dic
             break
         if _is_child:
             os._exit(0)  # forked by the task, it came back
-        results.append(_fields(result))
+        results.append(fields_of(result))
         for name, (count, columns) in result.metrics.items():
             if name not in buffers:
                 buffers[name] = ([], RowBuffer())
@@ -83,15 +80,8 @@ def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dic
     return {"index": batch.index[: len(results)], **fields, "metrics": metrics, "stopped": stopped}
 
 
-_fields = attrgetter(*FIELDS)
 _is_child: list[bool] = []
 os.register_at_fork(after_in_child=lambda: _is_child.append(True))
-
-
-def alone(item: Item, result: Result) -> dict[str, Any]:
-    """What `_run_slice` returns, for one task that failed."""
-    fields = {name: [getattr(result, name)] for name in FIELDS}
-    return {"index": [item.index], "metrics": {}, "stopped": None, **fields}
 
 
 def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:

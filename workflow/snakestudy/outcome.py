@@ -11,7 +11,7 @@ from typing import Any
 from ._errors import counted
 from ._layout import Layout
 from ._state import load_record, load_states, write_json
-from ._tables import leave_pandas_out, read, rows_in, schema_of
+from ._tables import read, rows_in, schema_of
 
 SHOWN = 5  # failures told one by one
 
@@ -102,7 +102,6 @@ def _may_find_more(record: dict[str, Any]) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    leave_pandas_out()
     *directories, on_failure = arguments
     layout = Layout(*map(Path, directories))
     record = load_record(layout)

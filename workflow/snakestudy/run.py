@@ -8,12 +8,10 @@ from pathlib import Path
 
 from ._errors import Stopped
 from ._layout import Layout
-from ._tables import leave_pandas_out
 from ._visit import visit
 
 
 def main(arguments: Sequence[str]) -> int:
-    leave_pandas_out()
     manifest, results, runs, log = map(Path, arguments)
     try:
         visit(manifest, Layout(results, runs), log)

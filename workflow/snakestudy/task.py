@@ -16,11 +16,13 @@ from typing import Any
 
 from ._columns import from_rows
 from ._derive import derived_columns, parsed
+from ._done import Result
 from ._errors import UserError, counted, nearest, shown
 from ._layout import Layout
 from ._manifest import Manifest
 from ._state import load_record
-from ._task import Item, Result, Runner
+from ._task import Runner
+from ._todo import Item
 from ._values import task_id
 from ._yaml import read_yaml
 

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow as pa
 
+from ._ids import as_numbers, places
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record
 from ._tables import (
     conform,
     footer_of,
-    leave_pandas_out,
     one_schema,
-    positions,
     read,
     schema_of,
     stack,
+    taken,
     write,
 )
 from ._times import back_to_now
@@ -45,21 +46,23 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
         manifest = Manifest.load(layout.manifest(chunk)).of_active()
         metadata = read(layout.metadata(chunk), ["task_id", "status"])
         own = manifest.table
-        at = positions(own["task_id"], metadata["task_id"])
+        at = places(manifest.numbers, as_numbers(metadata["task_id"]))
         parameters = manifest.published().drop_columns(["task_id"])
         columns = {
             "task_id": own["task_id"],
             "seq": own["seq"],
             **dict(zip(parameters.column_names, parameters.columns, strict=True)),
-            "chunk": pa.array([chunk] * len(own), pa.string()),
+            "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
-            "status": metadata["status"].take(at),
+            "status": taken(metadata, at)["status"],
         }
         tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
     table = stack(tables)
     names = [name for name in table.column_names if name not in last]
-    return table.select([*names, *last]).sort_by("seq")
+    table = table.select([*names, *last])
+    is_sorted = (numpy.diff(table["seq"].to_numpy()) > 0).all()  # unless chunks were made by `by`
+    return table if is_sorted else table.sort_by("seq")
 
 
 def unify(paths: Sequence[Path]) -> None:
@@ -111,7 +114,6 @@ def set_minus(names: Sequence[str], less: Sequence[str]) -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    leave_pandas_out()
     (results,) = map(Path, arguments)
     make(Layout(results))
     return 0
