@@ -17,6 +17,7 @@ from timing import ROOT, Cost, Row, in_turn, measure, shown
 
 def rows(repeat: int) -> list[Row]:
     os.environ["PYTHONPATH"] = str(ROOT / "workflow")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in a job of Snakemake's
     with tempfile.TemporaryDirectory() as name:
         study = Path(name)
         own(study, 1)

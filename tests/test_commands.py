@@ -376,6 +376,28 @@ def test_program_gets_parameters_and_posts_rows_from_python(study: Study) -> Non
     ]
 
 
+def test_numeric_libraries_get_the_threads_of_a_task_not_those_of_its_job(study: Study) -> None:
+    study.write(
+        "scripts/model.py",
+        """\
+        import os
+
+        def simulate(params):
+            return {"threads": os.environ["OPENBLAS_NUM_THREADS"]}
+        """,
+    )
+    study.configure(
+        """\
+        study: small
+        design: {grid: {a: [1, 2]}}
+        task: {function: "scripts/model.py:simulate", metrics: [fit]}
+        chunks: {tasks: 2, workers: 2}
+        """
+    )
+    study.snakemake()
+    assert list(study.table("fit")["threads"]) == ["1", "1"]
+
+
 def test_getting_parameters_outside_of_a_task_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDY_PARAMS", raising=False)
     with pytest.raises(RuntimeError, match="only in a task of a study"):

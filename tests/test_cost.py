@@ -44,7 +44,6 @@ def simulate(params):
     place = Path(os.environ["STUDY_DIR"], "modules")
     place.mkdir(exist_ok=True)
     (place / str(os.getpid())).write_text(" ".join(sys.modules))
-    (place.parent / "threads").write_text(os.environ.get("OPENBLAS_NUM_THREADS", "its own"))
     return {"y": 1}
 """
 
@@ -108,7 +107,6 @@ def test_first_run_starts_one_visit_a_chunk_and_imports_pandas_in_none_of_its_jo
         for process in found:
             assert "pandas" not in process.modules
             assert verb != "run" or "pyarrow.compute" not in process.modules
-    assert (study.path / "threads").read_text() == "its own"
     assert len(processes) == 1 + 5
     workers = list((study.path / "modules").iterdir())
     assert len(workers) == 2

@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     from ._todo import Item
 
 ERROR_LENGTH = 500
+THREADS = (  # what numeric libraries read; Snakemake sets them for a job, which may run many tasks
+    "OMP_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
 
 
 @dataclass(frozen=True)
@@ -79,10 +87,12 @@ class Runner:
     @cached_property
     def environment(self) -> dict[str, str]:
         """What every task finds in its environment, beside what its worker was started with."""
+        threads = str(self.task.threads)
         return {
             **os.environ,
+            **dict.fromkeys(THREADS, threads),
             "STUDY_DIR": str(self.study),
-            "STUDY_THREADS": str(self.task.threads),
+            "STUDY_THREADS": threads,
         }
 
     def directory(self, task_id: str) -> Path:
