@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         if verb not in FOR_PEOPLE and verb not in FOR_RULES:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
         if verb in WITHOUT_CODE:
+            gc.disable()  # tables are no cycles; looking for some takes a tenth of a small visit
             import_arrow()
         return importlib.import_module(f"snakestudy.{verb}").main(rest)
     except (UserError, OSError) as error:

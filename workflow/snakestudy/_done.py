@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import socket
 import struct
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SLOT = struct.Struct("<qdq")  # the running task's index + 1 (0: none), its begin, its attempt
 FIELDS = ("started", "seconds", "attempt", "exit_code", "error", "max_rss_mb", "host", "digest")
-HOST = platform.node()
+HOST = socket.gethostname()
 
 fields_of = attrgetter(*FIELDS)
 

@@ -23,6 +23,8 @@ from ._done import SLOT, Result, alone
 from ._errors import UserError
 from ._todo import Todo
 
+# Garbage is collected once all is imported: until then there is none.
+WORKER = "import gc; gc.disable(); import snakestudy._worker as w; gc.enable(); w.main()"
 BATCH_SECONDS = 0.1
 LARGEST_BATCH = 20_000
 MOST_IDLE_DEATHS = 5
@@ -115,7 +117,7 @@ class Pool:
         read_end, lifeline = os.pipe()
         fds = (theirs.fileno(), read_end, self.slot_file.fileno())
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakestudy._worker", *map(str, fds), str(offset)],
+            [sys.executable, "-c", WORKER, *map(str, fds), str(offset)],
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=self.log,

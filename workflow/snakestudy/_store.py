@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import platform
 import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -20,6 +19,7 @@ from typing import Any
 import numpy
 import pyarrow as pa
 
+from ._done import HOST
 from ._errors import UserError
 from ._ids import as_numbers, places
 from ._layout import Layout
@@ -73,9 +73,7 @@ class Store:
                 ) from None
             file.truncate(0)
             job = os.environ.get("SLURM_JOB_ID")
-            file.write(
-                f"host {platform.node()}, process {os.getpid()}{f', job {job}' if job else ''}"
-            )
+            file.write(f"host {HOST}, process {os.getpid()}{f', job {job}' if job else ''}")
             file.flush()
             yield
 

@@ -1,6 +1,6 @@
 """A worker process: runs tasks one after another and hands their rows to the visit.
 
-Started by `_pool` as `python -m snakestudy._worker`, so that what a task does to its
+Started by `_pool` as a fresh Python, so that what a task does to its
 process (a crash, a closed stdout, a changed directory) is its own affair.
 """
 
@@ -103,7 +103,3 @@ def _die_with_the_visit(lifeline: int, scratch: Path) -> None:
         _process.kill_tree(group)
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
