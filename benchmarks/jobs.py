@@ -11,7 +11,7 @@ from pathlib import Path
 from functions import MODEL
 from timing import PLAIN, STUDY, Cost, Row, in_turn, measure, shown, write
 
-TASKS = 1000
+TASKS = 100
 CONFIG = """\
     study: jobs
     design: {{grid: {{x: {{range: [0, {tasks}]}}}}}}

@@ -83,6 +83,8 @@ def task_numbers(columns: Mapping[str, Column], memo: Memo | None = None) -> num
 def _fragments(name: str, values: Sequence[Any]) -> list[bytes]:
     """`_values.fragment` and a comma for each value."""
     key = json.dumps(name)
+    if set(map(type, values)) == {int}:  # as `canonical` writes them
+        return [f"{key}:{value},".encode() for value in values]
     texts = (None if value is None else canonical(value) for value in values)
     return [b"" if text is None else f"{key}:{text},".encode() for text in texts]
 

@@ -23,8 +23,13 @@ from ._done import SLOT, Result, alone
 from ._errors import UserError
 from ._todo import Todo
 
-# Garbage is collected once all is imported: until then there is none.
-WORKER = "import gc; gc.disable(); import snakestudy._worker as w; gc.enable(); w.main()"
+# What is imported is no garbage: a tenth of a worker's start and end is looking for some in it.
+WORKER = """\
+import gc; gc.disable()
+import snakestudy._worker
+gc.freeze(); gc.enable()
+snakestudy._worker.main()
+"""
 BATCH_SECONDS = 0.1
 LARGEST_BATCH = 20_000
 MOST_IDLE_DEATHS = 5

@@ -51,6 +51,8 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
             f"a {type(rows).__name__} is no rows (a mapping of scalars or of sequences, a list "
             "of mappings, a DataFrame or a pyarrow Table)"
         )
+    if set(map(type, columns)) <= {str} and "" not in columns and taken.isdisjoint(columns):
+        return count, columns
     for name in columns:
         if not isinstance(name, str) or not name:
             raise RowError(f"the column name {name!r} is no text")
@@ -60,7 +62,7 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
 
 
 def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Columns]:
-    if all(type(value) in _SCALARS for value in rows.values()):
+    if _SCALARS.issuperset(map(type, rows.values())):
         return 1, {name: [value] for name, value in rows.items()}
     values = {name: _plain(value) for name, value in rows.items()}
     sequences = {name: value for name, value in values.items() if isinstance(value, list)}

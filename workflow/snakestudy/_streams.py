@@ -28,7 +28,16 @@ def prints_to(directory: Path) -> Iterator[None]:
 
 def restore_streams() -> None:
     """Flush what a function printed; give back the streams it closed or replaced."""
-    closed = {descriptor for descriptor, events in _OPEN.poll(0) if events & select.POLLNVAL}
+    out, err = sys.stdout, sys.stderr
+    found = _OPEN.poll(0)
+    if not found and out is _STREAMS["stdout"] and err is _STREAMS["stderr"]:
+        try:
+            out.flush()
+            err.flush()
+            return
+        except (OSError, ValueError):
+            pass
+    closed = {descriptor for descriptor, events in found if events & select.POLLNVAL}
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         try:

@@ -9,7 +9,6 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -173,20 +172,25 @@ class Runner:
             os.chdir(directory)
         else:
             self.scratch.enter()
-        for name, value in self._task_environment(item, directory, attempt).items():
-            if os.environ.get(name) != value:  # setting it costs microseconds
-                os.environ[name] = value
+        os.environ.update(self._task_environment(item, directory, attempt))
         if self.task.env:
             os.environ.update(self._env(item))
-        with prints_to(directory) if self.has_directory and not self.own else _PRINTS_ON:
-            try:
-                return self.function(nest(item.values))
-            except (Exception, SystemExit) as error:
-                traceback.print_exc()
-                result.error = _one_line(error)
-            finally:
-                restore_streams()
-                result.max_rss_mb = self._peak()
+        if self.own or not self.has_directory:
+            return self._returned(item, result)
+        with prints_to(directory):
+            return self._returned(item, result)
+
+    def _returned(self, item: Item, result: Result) -> Any:
+        """What the function returns; how it fails is noted in the result."""
+        try:
+            return self.function(nest(item.values))
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            result.error = _one_line(error)
+        finally:
+            restore_streams()
+            result.max_rss_mb = self._peak()
+        return None
 
     def _peak(self) -> float:
         """The peak of this process's memory in MB; looked at every millisecond at most."""
@@ -301,9 +305,6 @@ def fresh_directory(directory: Path) -> Path:
         directory.rename(aside(directory))
     directory.mkdir()
     return directory
-
-
-_PRINTS_ON = nullcontext()
 
 
 def _one_line(error: BaseException) -> str:

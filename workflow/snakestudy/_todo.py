@@ -54,7 +54,8 @@ class Todo:
     def items(self) -> Iterator[Item]:
         """The tasks one by one."""
         names = tuple(self.values)
-        sets = zip(*self.values.values(), strict=True) if names else repeat(())
-        rest = zip(self.digest, self.tried, self.attempts, self.reread, strict=True)
-        for index, task_id, values, own in zip(self.index, self.task_id, sets, rest, strict=False):
-            yield Item(index, task_id, dict(zip(names, values, strict=True)), *own)
+        sets = zip(*self.values.values(), strict=True) if names else repeat((), len(self))
+        values = (dict(zip(names, own, strict=True)) for own in sets)
+        rest = (self.digest, self.tried, self.attempts, self.reread)
+        fields = zip(self.index, self.task_id, values, *rest, strict=True)
+        return map(Item._make, fields)

@@ -98,6 +98,8 @@ def nest(parameters: Mapping[str, Any]) -> dict[str, Any]:
     >>> nest({"model.rate": 2, "model.size": 3, "seed": 0})
     {'model': {'rate': 2, 'size': 3}, 'seed': 0}
     """
+    if "." not in "".join(parameters):
+        return dict(parameters)
     nested: dict[str, Any] = {}
     for name, value in parameters.items():
         *path, last = name.split(".")
