@@ -1,9 +1,10 @@
 # make run: install into .venv and run the study. make test: run all tests but the slow ones.
 # make test-faults: kill, break and damage studies, and see that nothing is lost.
+# make bench: time it beside others, and write docs/performance.md.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-faults lint
+.PHONY: run test test-faults bench lint
 
 run: .venv/installed
 	snakemake
@@ -13,6 +14,10 @@ test: .venv/tests
 
 test-faults: .venv/tests
 	pytest --numprocesses auto tests/faults
+
+bench: .venv/tests
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	python benchmarks/performance.py --write docs/performance.md
 
 lint: .venv/tests
 	ruff check .

@@ -67,7 +67,10 @@ HEAD = """\
 
 
 def measure(command: Sequence[str], directory: Path, fails: bool = False) -> Cost:
-    """What a command costs; its output is shown only if it ends otherwise than expected."""
+    """What a command costs; its output is shown only if it ends otherwise than expected.
+
+    Linux counts the memory of the process that starts it as its own: benchmarks import little.
+    """
     with tempfile.TemporaryFile() as output:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=directory, stdout=output, stderr=output)

@@ -84,6 +84,12 @@ def test_new_tasks_are_cut_into_chunks(chunks: dict, values: int, wanted: list[i
     assert seqs == list(range(2 * values))
 
 
+@pytest.mark.parametrize("slots", [1, 2, 16])
+def test_files_of_a_metric_follow_slots_not_tasks(slots: int) -> None:
+    made = plan(situation(slots=slots), list(range(5_000)))
+    assert len(made.manifests) == 4 * slots <= 64
+
+
 def test_few_tasks_of_a_command_are_a_chunk_each_named_by_their_task_id() -> None:
     made = plan(situation(task={"command": "true"}), [1, 2])
     assert [[chunk] for chunk in made.manifests] == [m.ids for m in made.manifests.values()]
