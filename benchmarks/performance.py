@@ -13,7 +13,6 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -26,7 +25,7 @@ import jobs
 import reading
 import visits
 import workers
-from timing import HEAD, Cost
+from timing import HEAD, Cost, empty_directory
 
 PAGE = "docs/performance.md"
 BENCHMARKS = (functions, commands, jobs, finished, reading, visits, workers)
@@ -63,8 +62,7 @@ def swept() -> dict[str, dict[int, Cost]]:
         for side in SIDES:
             costs = found[side.name]
             if size == SIZES[0] or (size // 10 in costs and 10 * costs[size // 10].wall < PATIENCE):
-                with tempfile.TemporaryDirectory() as directory:
-                    costs[size] = side.run(Path(directory), size)
+                costs[size] = side.run(empty_directory(), size)
                 said = f"{side.name}, {size:,} tasks: {costs[size].wall:.1f} s"
                 print(said, file=sys.stderr, flush=True)
     return found

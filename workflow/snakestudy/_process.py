@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,38 +40,58 @@ def run(
 ) -> Ended:
     """Run a program in a directory; after `limit` seconds it and its children are killed.
 
+    The directory becomes that of this process, too.
+
     Raises:
         OSError: if it cannot be started.
     """
+    program = _found(argv[0], env.get("PATH", os.defpath))
     with stdout.open("wb") as out, stderr.open("wb") as err:
-        process = subprocess.Popen(
+        os.chdir(directory)
+        pid = os.posix_spawn(
+            program,
             argv,
-            cwd=directory,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            process_group=0,
+            env,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+                (os.POSIX_SPAWN_DUP2, err.fileno(), 2),
+            ],
+            setpgroup=0,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
         )
-    running.add(process.pid)
+    running.add(pid)
     timed_out = threading.Event()
 
     def expire() -> None:
         timed_out.set()
-        kill_tree(process.pid)
+        kill_tree(pid)
 
     timer = threading.Timer(limit, expire) if limit else None
     if timer:
         timer.daemon = True
         timer.start()
     try:
-        _, status, usage = os.wait4(process.pid, 0)
+        _, status, usage = os.wait4(pid, 0)
     finally:
-        running.discard(process.pid)
+        running.discard(pid)
         if timer:
             timer.cancel()
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, timed_out.is_set(), rss_mb(usage.ru_maxrss))
+    exit_code = os.waitstatus_to_exitcode(status)
+    return Ended(exit_code, timed_out.is_set(), rss_mb(usage.ru_maxrss))
+
+
+@lru_cache
+def _found(program: str, path: str) -> str:
+    """The file that a program's name stands for; trying each directory costs as much as a start.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    found = program if "/" in program else shutil.which(program, path=path)
+    if found is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
+    return found
 
 
 def rss_mb(maxrss: int) -> float:

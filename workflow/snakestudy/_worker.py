@@ -31,7 +31,10 @@ SLICE = 0.5  # seconds after which a worker hands over what it has and gives bac
 
 
 def main() -> None:
-    connection_fd, lifeline_fd, slot_fd, slot_offset = map(int, sys.argv[1:])
+    *descriptors, slot_offset = map(int, sys.argv[1:])
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)  # no task's business
+    connection_fd, lifeline_fd, slot_fd = descriptors
     connection = Connection(connection_fd)
     slot = mmap.mmap(slot_fd, 0)
     start = connection.recv()
