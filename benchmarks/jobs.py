@@ -11,7 +11,7 @@ from pathlib import Path
 from functions import MODEL
 from timing import PLAIN, STUDY, Cost, Row, in_turn, measure, shown, write
 
-TASKS = 100
+TASKS = 1000
 CONFIG = """\
     study: jobs
     design: {{grid: {{x: {{range: [0, {tasks}]}}}}}}
@@ -41,13 +41,12 @@ def own(directory: Path, more: str = "") -> Cost:
 
 
 def rows(repeat: int) -> list[Row]:
-    sides = {
-        "own": own,
-        "plain": lambda directory: plain(directory, TASKS),
+    sides = {"own": own, "plain": lambda directory: plain(directory, TASKS)}
+    slow = {
         "own chunks": lambda directory: own(directory, "chunks: {tasks: 1}"),
         "plain with pyarrow": lambda directory: plain(directory, TASKS, PYARROW),
     }
-    costs = in_turn(sides, repeat)
+    costs = in_turn(sides, repeat) | in_turn(slow, 1)  # minutes each
     found = []
     for work, mine, peer, name, budget in (
         ("function tasks", "own", "plain", "a Snakemake job of `echo` each", 0.6),

@@ -177,11 +177,18 @@ def _key(columns: Mapping[str, Column]) -> str:
     sha = hashlib.sha256(json.dumps(sorted(columns)).encode())
     for name in sorted(columns):
         column = columns[name]
-        floats = all(type(value) is float for value in column.values)
-        if floats:
-            sha.update(numpy.array(column.values).tobytes())
-        else:
-            sha.update(json.dumps(column.values).encode())
-        sha.update(f"{len(column.values)} {floats}".encode())
+        how, content = _held(column.values)
+        sha.update(content)
+        sha.update(f"{len(column.values)} {how}".encode())
         sha.update(column.codes)
     return sha.hexdigest()[:32]
+
+
+def _held(values: Sequence[Any]) -> tuple[str, bytes]:
+    """Values as bytes, and how they are written: numbers as numpy has them, all else as JSON."""
+    for kind, exact in ((int, numpy.int64), (float, numpy.float64)):
+        if set(map(type, values)) == {kind}:
+            numbers = numpy.array(values)
+            if numbers.dtype == exact:  # that of huge integers is another
+                return kind.__name__, numbers.tobytes()
+    return "json", json.dumps(values).encode()

@@ -149,6 +149,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     for field in schema:
         if field.name not in table.column_names:
             columns.append(pa.nulls(len(table), field.type))
+        elif table.schema.field(field.name).type == field.type:
+            columns.append(table[field.name])
         elif pa.types.is_string(field.type):
             columns.append(_texts(table[field.name]))
         elif pa.types.is_list(field.type):
@@ -193,8 +195,6 @@ def _is_flat(kind: pa.DataType) -> bool:
 
 
 def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_string(column.type):
-        return column
     values = column.to_pylist()
     return pa.chunked_array(
         [pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())]
