@@ -162,9 +162,9 @@ def test_killed_at_once_and_finished_later(
         pytest.skip("a function's task is its worker")
     running = start(study)
     wait_for(study, ended)
-    before = len((study.path / "ended.txt").read_text().split())
     for process in VICTIMS[victim](study):
         process.kill()
+    before = len((study.path / "ended.txt").read_text().split())
     if victim in ("scheduler", "everything"):
         running.wait()
         for process in named("snakestudy run")(study):
