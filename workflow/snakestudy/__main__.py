@@ -7,6 +7,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ._errors import UserError, for_users, nearest
 from ._lean import import_arrow
@@ -18,7 +19,8 @@ FOR_PEOPLE = {
     "status": "what is done, what failed, what is running",
 }
 FOR_RULES = ("plan", "run", "tasks", "outcome", "check")
-WITHOUT_CODE = ("run", "tasks", "outcome")  # read and write tables, run nothing of the study's
+# These read and write tables and run nothing of the study's.
+WITHOUT_CODE = ("run", "tasks", "outcome", "status")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 if __name__ == "__main__":
     status = main(sys.argv[1:])
     if sys.argv[1:2] and sys.argv[1] in WITHOUT_CODE:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
         os._exit(status)  # taking Python and pyarrow down is a tenth of a small visit
     sys.exit(status)

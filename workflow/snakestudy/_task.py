@@ -172,7 +172,8 @@ class Runner:
             os.chdir(directory)
         else:
             self.scratch.enter()
-        os.environ.update(self._task_environment(item, directory, attempt))
+        for name, value in self._task_environment(item, directory, attempt).items():
+            os.environ[name] = value  # `update` takes three times as long
         if self.task.env:
             os.environ.update(self._env(item))
         if self.own or not self.has_directory:

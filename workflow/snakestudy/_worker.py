@@ -91,12 +91,13 @@ def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:
     """Run a task, again and again while it fails and may; the slot tells at which try it is."""
     if item.reread and (result := runner.reread(item)):
         return result
-    for attempt in range(item.tried + 1, max(item.attempts, item.tried + 1) + 1):
+    attempt = item.tried
+    while True:
+        attempt += 1
         SLOT.pack_into(slot, offset, item.index + 1, time.monotonic(), attempt)
         result = runner.run(item, attempt)
-        if result.error is None:
-            break
-    return result
+        if result.error is None or attempt >= item.attempts:
+            return result
 
 
 def _die_with_the_visit(lifeline: int, scratch: Path) -> None:
