@@ -48,6 +48,7 @@ class Row:
     unit: str = "x"
 
     def __str__(self) -> str:
+        figure = f"{self.figure:.2f} {self.unit}"
         cells = [
             self.work,
             f"{self.own.wall:.2f}",
@@ -55,7 +56,7 @@ class Row:
             self.peer,
             f"{self.other.wall:.2f}",
             f"{self.other.peak:.0f}",
-            f"{self.figure:.2f} {self.unit}",
+            f"**{figure}**" if self.figure > self.budget else figure,
             f"{self.budget:g} {self.unit}",
         ]
         return f"| {' | '.join(cells)} |"
