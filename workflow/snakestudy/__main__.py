@@ -32,10 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if verb not in FOR_PEOPLE and verb not in FOR_RULES:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
+        gc.disable()  # what is imported is no garbage; looking is a tenth of a small visit
         if verb in WITHOUT_CODE:
-            gc.disable()  # tables are no cycles; looking for some takes a tenth of a small visit
             import_arrow()
-        return importlib.import_module(f"snakestudy.{verb}").main(rest)
+        module = importlib.import_module(f"snakestudy.{verb}")
+        gc.freeze()
+        gc.enable()
+        return module.main(rest)
     except (UserError, OSError) as error:
         print(f"snakestudy: {for_users(error)}", file=sys.stderr)
     return 1
