@@ -28,7 +28,7 @@ from ._columns import (
 from ._config import keyed
 from ._derive import at, derived_columns, held_by, parsed
 from ._errors import UserError, counted, nearest
-from ._ids import Memo, as_texts, first_of_each, is_among, task_numbers
+from ._ids import Memo, as_texts, first_of_each, is_among, places, task_numbers
 from ._layout import RESERVED_PARAMETERS
 from ._sample import sample
 from ._sources import from_python, from_table
@@ -85,10 +85,7 @@ class Design:
 
     def rows_of(self, numbers: numpy.ndarray) -> numpy.ndarray:
         """The row of each task_id, -1 where it is none of the design's."""
-        if not self.size:
-            return numpy.full(len(numbers), -1)
-        at = numpy.searchsorted(self._sorted[1], numbers).clip(max=self.size - 1)
-        return numpy.where(self._sorted[1][at] == numbers, self._sorted[0][at], -1)
+        return places(numbers, self.numbers, self._order)
 
     def rows_among(self, tasks: numpy.ndarray) -> numpy.ndarray:
         """The rows of some of its task_ids, sorted ones, in the design's order."""
@@ -97,9 +94,8 @@ class Design:
         return numpy.flatnonzero(is_among(self.numbers, tasks))
 
     @cached_property
-    def _sorted(self) -> tuple[numpy.ndarray, numpy.ndarray]:
-        order = numpy.argsort(self.numbers)
-        return order, self.numbers[order]
+    def _order(self) -> numpy.ndarray:
+        return numpy.argsort(self.numbers)
 
     @cached_property
     def digest(self) -> str:

@@ -157,8 +157,13 @@ def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
     return ordered[at] == numbers
 
 
-def places(numbers: numpy.ndarray, among: numpy.ndarray) -> numpy.ndarray:
+def places(
+    numbers: numpy.ndarray, among: numpy.ndarray, order: numpy.ndarray | None = None
+) -> numpy.ndarray:
     """The position of each number among others, -1 where it is none of them.
+
+    Args:
+        order: what sorts the others, if that is known.
 
     >>> places(numpy.array([7, 5, 6]), numpy.array([5, 7]))
     array([ 1,  0, -1])
@@ -167,7 +172,7 @@ def places(numbers: numpy.ndarray, among: numpy.ndarray) -> numpy.ndarray:
         return numpy.arange(len(numbers))
     if not len(among):
         return numpy.full(len(numbers), -1)
-    order = numpy.argsort(among)
+    order = numpy.argsort(among) if order is None else order
     at = order[numpy.searchsorted(among, numbers, sorter=order).clip(max=len(among) - 1)]
     return numpy.where(among[at] == numbers, at, -1)
 
@@ -186,8 +191,9 @@ def _key(columns: Mapping[str, Column]) -> str:
 
 def _held(values: Sequence[Any]) -> tuple[str, bytes]:
     """Values as bytes, and how they are written: numbers as numpy has them, all else as JSON."""
+    kinds = set(map(type, values))
     for kind, exact in ((int, numpy.int64), (float, numpy.float64)):
-        if set(map(type, values)) == {kind}:
+        if kinds == {kind}:
             numbers = numpy.array(values)
             if numbers.dtype == exact:  # that of huge integers is another
                 return kind.__name__, numbers.tobytes()

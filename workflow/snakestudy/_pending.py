@@ -24,10 +24,10 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
         rows: as `Store.last_rows`.
     """
     order = manifest.order
-    at = places(manifest.numbers, as_numbers(rows["task_id"]))
-    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows, at))
+    row_of = places(manifest.numbers, as_numbers(rows["task_id"]))
+    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows, row_of))
     table = taken(manifest.table, left)
-    known = as_rows(taken(rows, numpy.sort(at[left][at[left] >= 0])))
+    known = as_rows(taken(rows, row_of[left][row_of[left] >= 0]))
     names = ("_inputs", "_attempt", "_redo")
     inputs, most, redo = (table[name].to_pylist() for name in names)
     digest_with = cache(lambda own: row_digest(order["digest"], own, order["metrics"]))
@@ -55,14 +55,14 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
     return Todo(left.tolist(), own.ids, values, digests, tried, attempts, reread)
 
 
-def _done(manifest: Manifest, rows: pa.Table, at: numpy.ndarray) -> numpy.ndarray:
+def _done(manifest: Manifest, rows: pa.Table, row_of: numpy.ndarray) -> numpy.ndarray:
     """The tasks whose row is current, all at once; those with inputs of their own aside.
 
     Args:
-        at: the row of each task, -1 if it has none.
+        row_of: the row of each task, -1 if it has none.
     """
     if not len(rows):
-        return at >= 0
+        return row_of >= 0
     order, digests = manifest.order, rows["digest"].to_pylist()
     current = {
         digest
@@ -73,10 +73,9 @@ def _done(manifest: Manifest, rows: pa.Table, at: numpy.ndarray) -> numpy.ndarra
     }
     pairs = zip(digests, rows["status"].to_pylist(), strict=True)
     fine = numpy.array([digest in current and status == "success" for digest, status in pairs])
-    recent = rows["plan"].to_numpy()[at] >= manifest.table["_redo"].to_numpy()
-    inputs = manifest.table["_inputs"]
-    own = inputs.is_valid().to_numpy() if inputs.null_count < len(inputs) else False
-    return (at >= 0) & fine[at] & recent & ~numpy.asarray(own)
+    recent = rows["plan"].to_numpy()[row_of] >= manifest.table["_redo"].to_numpy()
+    plain = numpy.array([own is None for own in manifest.table["_inputs"].to_pylist()])
+    return (row_of >= 0) & fine[row_of] & recent & plain
 
 
 def _is_current(row: Row, inputs: str | None, order: Mapping[str, Any]) -> bool:

@@ -51,8 +51,6 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
             f"a {type(rows).__name__} is no rows (a mapping of scalars or of sequences, a list "
             "of mappings, a DataFrame or a pyarrow Table)"
         )
-    if set(map(type, columns)) <= {str} and "" not in columns and taken.isdisjoint(columns):
-        return count, columns
     for name in columns:
         if not isinstance(name, str) or not name:
             raise RowError(f"the column name {name!r} is no text")

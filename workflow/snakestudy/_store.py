@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from ._done import HOST
 from ._errors import UserError
-from ._ids import as_numbers, places
+from ._ids import as_numbers, is_among, places
 from ._layout import Layout
 from ._manifest import Manifest
 from ._state import metrics_in
@@ -220,7 +220,7 @@ class Store:
         parameters = footer_of(table.schema).get("parameters", [])
         table = table.drop_columns([p for p in parameters if p in table.column_names])
         last = as_numbers(rows["task_id"])[rows["part"].to_numpy() == part]
-        return _of_tasks(table, last)
+        return of_tasks(table, last)
 
 
 def as_rows(table: pa.Table) -> dict[str, Row]:
@@ -284,10 +284,11 @@ def _of_active(
         table = read(store.table("metadata", part)).schema.empty_table()
         return table.select(["task_id", *footer["parameters"]])
     active = manifest.of_active()
-    table = _of_tasks(read(source), active.numbers).drop_columns(footer["parameters"])
+    table = of_tasks(read(source), active.numbers).drop_columns(footer["parameters"])
     return with_parameters(table, active.published())
 
 
-def _of_tasks(table: pa.Table, tasks: numpy.ndarray) -> pa.Table:
-    """A table's rows of some tasks."""
-    return taken(table, numpy.flatnonzero(places(as_numbers(table["task_id"]), tasks) >= 0))
+def of_tasks(table: pa.Table, tasks: numpy.ndarray) -> pa.Table:
+    """A table's rows of some tasks, given by their numbers (see `_ids`)."""
+    known = is_among(as_numbers(table["task_id"]), numpy.sort(tasks))
+    return taken(table, numpy.flatnonzero(known))

@@ -13,21 +13,18 @@ from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy
 import pyarrow as pa
 
 from ._digest import Fingerprints
 from ._done import SLOT, Result, alone
 from ._errors import Stopped, UserError
-from ._ids import as_numbers, places
 from ._layout import Layout, aside
 from ._manifest import Manifest
 from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
 from ._state import Rows, State, limits_of, write_json
-from ._store import Store, project
-from ._tables import taken
+from ._store import Store, of_tasks, project
 from ._times import back_to_now
 from ._todo import Todo
 
@@ -77,7 +74,7 @@ class Visit:
                     replace(state, manifest="").save(self.store.directory)
                 died = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) >= 2]
                 alive = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) < 2]
-                self._compute(todo.take(alive), todo.take(died))
+                self._compute(todo.take(alive) if died else todo, todo.take(died))
                 rows = self.store.last_rows()
             self._publish(rows)
 
@@ -194,7 +191,7 @@ class Visit:
         if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
             raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
         active = self.manifest.of_active().numbers
-        own = taken(rows, numpy.flatnonzero(places(as_numbers(rows["task_id"]), active) >= 0))
+        own = of_tasks(rows, active)
         if len(own) < len(active):
             raise Stopped(f"{len(active) - len(own)} tasks have no row")
         footer = self._footer()
