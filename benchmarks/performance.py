@@ -25,9 +25,8 @@ import jobs
 import reading
 import visits
 import workers
-from timing import HEAD, Cost, empty_directory
+from timing import HEAD, Cost, empty_directory, put_between_marks
 
-PAGE = "docs/performance.md"
 BENCHMARKS = (functions, commands, jobs, finished, reading, visits, workers)
 VERSIONS = ("snakemake", "pyarrow", "pandas", "psweep", "hyperqueue")
 PATIENCE = 150  # seconds; a side is not run with more tasks if that would take longer
@@ -49,9 +48,10 @@ SIDES = (
     Side("psweep, functions", functions.psweep, "-", "C1"),
     Side("a Snakemake job a task", jobs.plain, "-", "C3"),
     Side("this template, commands", commands.own, "--", "C0"),
-    Side("xargs -P2", commands.xargs, "--", "C2"),
-    Side("GNU parallel", commands.parallel, "--", "C4"),
-    Side("HyperQueue", commands.hyperqueue, "--", "C5"),
+    *(
+        Side(name, run, "--", color)
+        for (name, run), color in zip(commands.SIDES.items(), ("C2", "C4", "C5"), strict=True)
+    ),
 )
 
 
@@ -113,7 +113,7 @@ def machine() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=3, help="runs of each side (default: 3)")
-    parser.add_argument("--write", type=Path, help=f"put all into this file ({PAGE}), at its marks")
+    parser.add_argument("--write", type=Path, help="put all into this file, at its marks")
     given = parser.parse_args()
     lines = [f"Medians of {given.repeat}. {machine()}", "", *HEAD.splitlines()]
     for benchmark in BENCHMARKS:
@@ -126,10 +126,7 @@ def main() -> None:
     if given.write:
         for field, label in (("wall", "seconds"), ("peak", "MB, the largest process")):
             plot(found, field, label, given.write.with_name(f"performance-{field}.svg"))
-        before, rest = given.write.read_text().split("<!-- begin -->")
-        after = rest.split("<!-- end -->")[1]
-        text = "\n".join(lines)
-        given.write.write_text(f"{before}<!-- begin -->\n{text}\n<!-- end -->{after}")
+        put_between_marks(given.write, "\n".join(lines))
 
 
 if __name__ == "__main__":

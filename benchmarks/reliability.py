@@ -27,6 +27,7 @@ from pathlib import Path
 
 import psutil
 from reliability_sides import TASKS, Table, own_table, psweep_table, vivarium_table
+from timing import put_between_marks
 
 ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 0.1
@@ -346,9 +347,7 @@ def main() -> None:
     table = report(counts)
     print(table)
     if given.write:
-        before, rest = given.write.read_text().split("<!-- begin -->")
-        after = rest.split("<!-- end -->")[1]
-        given.write.write_text(f"{before}<!-- begin -->\n{table}\n<!-- end -->{after}")
+        put_between_marks(given.write, table)
 
 
 if __name__ == "__main__":

@@ -125,6 +125,13 @@ FILES = {
 }
 
 
+def put_between_marks(file: Path, text: str) -> None:
+    """Put a text between the two marks of a page, in the place of what is there."""
+    before, rest = file.read_text().split("<!-- begin -->")
+    after = rest.split("<!-- end -->")[1]
+    file.write_text(f"{before}<!-- begin -->\n{text}\n<!-- end -->{after}")
+
+
 def shown(rows: Callable[[int], list[Row]], doc: str) -> None:
     """The main program of a benchmark."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
