@@ -692,7 +692,7 @@ def test_failed_task_is_tried_again_at_once_as_often_as_retries_say(study: Study
     study.configure(
         f"""\
         study: retries
-        design: {{grid: {{case: [first, second, crash, never]}}}}
+        design: {{grid: {{case: [crash, first, second, never]}}}}
         chunks: {{tasks: 4}}
         task: {{{how}, metrics: [fit], retries: 2}}
         """

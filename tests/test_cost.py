@@ -16,11 +16,13 @@ from conftest import ROOT, Study, environment
 RECORDER = """\
 import atexit, json, os, sys
 
-opened = []
+opened, started = [], os.getpid()
 sys.addaudithook(lambda event, given: opened.append(str(given[0])) if event == "open" else None)
 
 
 def note():
+    if os.getpid() != started:  # a fork of it
+        return
     values = {"command": sys.argv, "modules": sorted(sys.modules), "opened": list(opened)}
     with open(f"{os.environ['RECORDS']}/{os.getpid()}.json", "w") as file:
         json.dump(values, file)
@@ -31,9 +33,8 @@ def end(status, end_at_once=os._exit):
     end_at_once(status)
 
 
-if "_worker" not in " ".join(sys.orig_argv):  # workers end without a word
-    atexit.register(note)
-    os._exit = end  # jobs that run no code of the study's end so
+atexit.register(note)
+os._exit = end  # jobs that run no code of the study's end so
 """
 WORKER = """\
 import os, sys

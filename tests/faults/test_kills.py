@@ -107,10 +107,26 @@ def named(words: str) -> Callable[[Study], list[psutil.Process]]:
     return find
 
 
+def visiting(depth: int) -> Callable[[Study], list[psutil.Process]]:
+    """Visits; at depth 1 what forks their workers; at depth 2 the workers."""
+    find = named("-m snakestudy run")
+
+    def at_depth(study: Study) -> list[psutil.Process]:
+        found = {process.pid: process for process in find(study)}
+        depths = {
+            pid: sum(parent.pid in found for parent in process.parents())
+            for pid, process in found.items()
+        }
+        return [process for pid, process in found.items() if depths[pid] == depth]
+
+    return at_depth
+
+
 VICTIMS: dict[str, Callable[[Study], list[psutil.Process]]] = {
     "scheduler": named("-m snakemake"),
-    "visit": lambda study: named("-m snakestudy run")(study)[-1:],
-    "worker": lambda study: named("snakestudy._worker")(study)[:1],
+    "visit": lambda study: visiting(0)(study)[-1:],
+    "fork server": lambda study: visiting(1)(study)[:1],
+    "worker": lambda study: visiting(2)(study)[:1],
     "task": lambda study: named("model.sh")(study)[:1],
     "everything": processes,
 }

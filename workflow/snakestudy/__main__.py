@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ._errors import UserError, for_users, nearest
-from ._lean import import_arrow
+from ._lean import import_arrow, imports
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -32,12 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if verb not in FOR_PEOPLE and verb not in FOR_RULES:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
-        gc.disable()  # what is imported is no garbage; looking is a tenth of a small visit
-        if verb in WITHOUT_CODE:
-            import_arrow()
-        module = importlib.import_module(f"snakestudy.{verb}")
-        gc.freeze()
-        gc.enable()
+        with imports():
+            if verb in WITHOUT_CODE and verb != "run":
+                import_arrow()
+            module = importlib.import_module(f"snakestudy.{verb}")
         return module.main(rest)
     except (UserError, OSError) as error:
         print(f"snakestudy: {for_users(error)}", file=sys.stderr)

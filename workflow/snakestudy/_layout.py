@@ -125,3 +125,10 @@ def enter(directory: str) -> None:
         os.chdir(directory)
     except OSError as error:
         raise UserError(error.strerror, value=directory, fix="Name a study's directory.") from None
+
+
+def python_path() -> str:
+    """PYTHONPATH for processes that are to find this package, first."""
+    package = str(Path(__file__).parents[1])
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([package, *(path for path in given if path not in ("", package))])

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import UserError, for_users
-from ._layout import CHUNK, Layout
+from ._layout import CHUNK, Layout, python_path
 from ._prepare import Prepared, Slots, announce, prepare, published
 
 # At parse these look like a run; they must neither plan nor fail on a bad configuration.
 _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
-
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 @dataclass(frozen=True)
@@ -90,9 +88,7 @@ def prepared(workflow: Any) -> Rules:
         Path(workflow.pathvars.apply(path)) for path in ("<results>", "<runs>", "<logs>")
     )
     layout = Layout(results, runs, logs)
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [_PACKAGE, *filter(None, [os.environ.get("PYTHONPATH", "").removeprefix(_PACKAGE)])]
-    )
+    os.environ["PYTHONPATH"] = python_path()
     settings = workflow.resource_settings
     slots = Slots(settings.cores or 1, settings.nodes)
     plans = workflow.is_main_process and not _NOT_RUNS & set(sys.argv)

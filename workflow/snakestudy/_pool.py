@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import mmap
 import os
+import pickle
+import select
 import shutil
-import subprocess
-import sys
+import socket
 import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import _process
 from ._done import SLOT, Result, alone
-from ._errors import UserError
+from ._errors import Stopped, UserError
+from ._forkserver import ForkServer
 from ._todo import Todo
 
-# What is imported is no garbage: a tenth of a worker's start and end is looking for some in it.
-WORKER = """\
-import gc; gc.disable()
-import snakestudy._worker
-gc.freeze(); gc.enable()
-snakestudy._worker.main()
-"""
 BATCH_SECONDS = 0.1
 LARGEST_BATCH = 20_000
 MOST_IDLE_DEATHS = 5
@@ -37,8 +31,9 @@ MOST_IDLE_DEATHS = 5
 
 @dataclass
 class _Worker:
-    process: subprocess.Popen
-    connection: Connection
+    pid: int
+    socket: socket.socket
+    channel: BinaryIO
     lifeline: int
     offset: int
     batch: list[int] = field(default_factory=list)  # positions in `Pool.todo`
@@ -51,6 +46,7 @@ class Pool:
 
     Args:
         todo: the tasks.
+        forks: starts the workers.
         start: what each worker's `Runner` is made of.
         limit: seconds a task may run before its worker is killed; None for commands,
             which their worker limits itself.
@@ -61,13 +57,14 @@ class Pool:
     def __init__(
         self,
         todo: Todo,
+        forks: ForkServer,
         size: int,
         start: Mapping[str, Any],
         limit: float | None,
         slots: Path,
         log: BinaryIO,
     ) -> None:
-        self.todo, self.start, self.limit, self.log = todo, dict(start), limit, log
+        self.todo, self.forks, self.start, self.limit, self.log = todo, forks, start, limit, log
         self.queue = deque(range(len(todo)))
         self.scratch = Path(tempfile.mkdtemp(prefix="snakestudy-"))  # functions run below it
         slots.write_bytes(bytes(SLOT.size * size))
@@ -82,12 +79,15 @@ class Pool:
         while self.queue or any(worker.batch for worker in self.workers):
             for worker in self.workers:
                 self._give(worker)
-            busy = {worker.connection: worker for worker in self.workers if worker.batch}
-            for connection in wait(list(busy), timeout=0.1 if self.limit else None):
-                worker = busy[connection]
+            busy = {worker.socket.fileno(): worker for worker in self.workers if worker.batch}
+            poll = select.poll()
+            for descriptor in busy:
+                poll.register(descriptor, select.POLLIN)
+            for descriptor, _ in poll.poll(100 if self.limit else None):
+                worker = busy[descriptor]
                 try:
-                    done = connection.recv()
-                except (EOFError, ConnectionResetError):
+                    done = pickle.load(worker.channel)
+                except (EOFError, ConnectionResetError, pickle.UnpicklingError):
                     done = self._died(worker)
                 else:
                     count = len(done["index"])
@@ -105,35 +105,25 @@ class Pool:
         for worker in self.workers:
             os.close(worker.lifeline)
             if worker.batch:
-                _process.kill_tree(worker.process.pid)
-            worker.connection.close()
+                _process.kill_tree(worker.pid)
+            _hang_up(worker)
         for worker in self.workers:
-            try:
-                worker.process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                _process.kill_tree(worker.process.pid)
-                worker.process.wait()
+            with suppress(Stopped):
+                self.forks.wait(worker.pid, seconds=5)
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.slots.close()
         self.slot_file.close()
 
     def _spawn(self, offset: int) -> _Worker:
-        ours, theirs = Pipe()
+        ours, theirs = socket.socketpair()
         read_end, lifeline = os.pipe()
-        fds = (theirs.fileno(), read_end, self.slot_file.fileno())
-        process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, *map(str, fds), str(offset)],
-            pass_fds=fds,
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": _python_path()},
-        )
+        own = (theirs.fileno(), read_end, self.slot_file.fileno())
+        pid = self.forks.start(offset, [self.log.fileno(), *own])
         theirs.close()
         os.close(read_end)
-        ours.send({**self.start, "scratch": self.scratch / str(offset)})
-        return _Worker(process, ours, lifeline, offset)
+        worker = _Worker(pid, ours, ours.makefile("rwb"), lifeline, offset)
+        _send(worker, {**self.start, "scratch": self.scratch / str(offset)})
+        return worker
 
     def _give(self, worker: _Worker) -> None:
         queue = self.queue
@@ -144,10 +134,7 @@ class Pool:
         count = max(1, min(wanted, fair, LARGEST_BATCH))
         worker.batch = [queue.popleft() for _ in range(count)]
         worker.given, worker.late = time.monotonic(), False
-        try:
-            worker.connection.send(self.todo.take(worker.batch))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it died; the end of its connection will tell
+        _send(worker, self.todo.take(worker.batch))
 
     def _running(self, worker: _Worker) -> tuple[int | None, float, int]:
         """The index of the task a worker is at, when this try began, and which one it is."""
@@ -161,14 +148,14 @@ class Pool:
             index, began, _ = self._running(worker)
             if worker.batch and index is not None and time.monotonic() - began > self.limit:
                 worker.late = True
-                _process.kill_tree(worker.process.pid)
+                _process.kill_tree(worker.pid)
 
     def _died(self, worker: _Worker) -> dict[str, Any] | None:
         """Replace a dead worker; the task it was at has failed, the others go on."""
         index, began, tried = self._running(worker)
-        exit_code = worker.process.wait()
+        exit_code = self.forks.wait(worker.pid)
         os.close(worker.lifeline)
-        worker.connection.close()
+        _hang_up(worker)
         todo, queue = self.todo, self.queue
         rest = [position for position in worker.batch if todo.index[position] != index]
         culprits = [position for position in worker.batch if todo.index[position] == index]
@@ -194,6 +181,13 @@ class Pool:
         return alone(item, result)
 
 
-def _python_path() -> str:
-    package = str(Path(__file__).parents[1])
-    return os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
+def _send(worker: _Worker, value: Any) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):  # it died; its channel's end will tell
+        pickle.dump(value, worker.channel)
+        worker.channel.flush()
+
+
+def _hang_up(worker: _Worker) -> None:
+    with suppress(BrokenPipeError, ConnectionResetError):  # what was not sent yet
+        worker.channel.close()
+    worker.socket.close()

@@ -19,7 +19,7 @@ from ._bash import bash_text
 from ._config import Task
 from ._done import Result
 from ._errors import Stopped
-from ._layout import Layout, aside
+from ._layout import Layout, aside, python_path
 from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
 from ._scratch import Scratch
@@ -90,6 +90,7 @@ class Runner:
         return {
             **os.environ,
             **dict.fromkeys(THREADS, threads),
+            "PYTHONPATH": python_path(),
             "STUDY_DIR": str(self.study),
             "STUDY_THREADS": threads,
         }

@@ -18,6 +18,7 @@ import pyarrow as pa
 from ._digest import Fingerprints
 from ._done import SLOT, Result, alone
 from ._errors import Stopped, UserError
+from ._forkserver import ForkServer
 from ._layout import Layout, aside
 from ._manifest import Manifest
 from ._part import Part
@@ -41,6 +42,7 @@ class Visit:
     layout: Layout
     plan: int
     log: BinaryIO
+    forks: ForkServer
     finished: int = 0
     failures: int = 0
     begun: float = field(default_factory=time.monotonic)
@@ -122,7 +124,7 @@ class Visit:
         size = max(1, min(self.order["workers"], len(todo)))
         with signals_stop():
             running = self.store.directory / "running"
-            pool = Pool(todo, size, start, limit, running, self.log)
+            pool = Pool(todo, self.forks, size, start, limit, running, self.log)
             try:
                 self._stop_if_told()
                 for done in pool.run():
@@ -254,7 +256,7 @@ class Visit:
         print(text, file=sys.stderr, flush=True)
 
 
-def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
+def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer) -> None:
     """Visit a chunk; its workers print to the log.
 
     Raises:
@@ -265,7 +267,7 @@ def visit(manifest_path: Path, layout: Layout, log: Path) -> None:
         raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        Visit(manifest, layout, layout.newest_plan(), file).run()
+        Visit(manifest, layout, layout.newest_plan(), file, forks).run()
 
 
 def _counted(rows: pa.Table) -> tuple[Rows, ...]:

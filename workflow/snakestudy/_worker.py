@@ -1,18 +1,18 @@
 """A worker process: runs tasks one after another and hands their rows to the visit.
 
-Started by `_pool` as a fresh Python, so that what a task does to its
-process (a crash, a closed stdout, a changed directory) is its own affair.
+A process of its own (see `_forkserver`), so that what a task does to it (a crash, a closed
+stdout, a changed directory) is its own affair.
 """
 
 from __future__ import annotations
 
 import mmap
 import os
+import pickle
 import shutil
-import sys
+import socket
 import threading
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 
 
-def main() -> None:
-    *descriptors, slot_offset = map(int, sys.argv[1:])
-    for descriptor in descriptors:
+def main(channel_fd: int, lifeline_fd: int, slot_fd: int, slot_offset: int) -> None:
+    for descriptor in (channel_fd, lifeline_fd, slot_fd):
         os.set_inheritable(descriptor, False)  # no task's business
-    connection_fd, lifeline_fd, slot_fd = descriptors
-    connection = Connection(connection_fd)
+    channel = socket.socket(fileno=channel_fd).makefile("rwb")
     slot = mmap.mmap(slot_fd, 0)
-    start = connection.recv()
+    start = pickle.load(channel)
     path = start.pop("scratch")
     ending = (lifeline_fd, path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
     runner = Runner(**start, scratch=Scratch(path))
     os.environ.update(runner.environment)
     keep_descriptors()
-    while batch := connection.recv():
-        connection.send(_run_slice(runner, batch, slot, slot_offset))
+    os.register_at_fork(after_in_child=lambda: _is_child.append(True))
+    while batch := pickle.load(channel):
+        pickle.dump(_run_slice(runner, batch, slot, slot_offset), channel)
+        channel.flush()
 
 
 def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dict[str, Any]:
@@ -84,7 +84,6 @@ def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dic
 
 
 _is_child: list[bool] = []
-os.register_at_fork(after_in_child=lambda: _is_child.append(True))
 
 
 def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:

@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ._errors import Stopped
+from ._forkserver import ForkServer
 from ._layout import Layout
-from ._visit import visit
+from ._lean import import_arrow, imports
 
 
 def main(arguments: Sequence[str]) -> int:
     manifest, results, runs, log = map(Path, arguments)
+    layout = Layout(results, runs)
+    with imports():
+        # Before pyarrow, which workers do without; a chunk with a state may have nothing to do.
+        forks = ForkServer(soon=not layout.chunk_store(manifest.stem).exists())
+        import_arrow()
+        from ._visit import visit
     try:
-        visit(manifest, Layout(results, runs), log)
+        visit(manifest, layout, log, forks)
     except Stopped as reason:
         print(f"chunk {manifest.stem}: {reason}", file=sys.stderr)
         return 1
+    finally:
+        forks.close()
     return 0
