@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -30,6 +31,17 @@ class Column:
         if type(None) in set(map(type, values)):
             codes[[row for row, value in enumerate(values) if value is None]] = -1
         return cls(values, codes)
+
+    @cached_property
+    def numbers(self) -> numpy.ndarray | None:
+        """The values as an array, if they are all integers of 64 bits, or all floats."""
+        kinds = {*map(type, self.values)}
+        if kinds != {int} and kinds != {float}:
+            return None
+        try:
+            return numpy.array(self.values, dtype=numpy.int64 if kinds == {int} else numpy.float64)
+        except OverflowError:
+            return None
 
     def take(self, rows: numpy.ndarray) -> Column:
         return Column(self.values, self.codes[rows])

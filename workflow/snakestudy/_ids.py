@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from binascii import hexlify, unhexlify
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,19 +65,28 @@ def task_numbers(columns: Mapping[str, Column], memo: Memo | None = None) -> num
     known = memo.load(key) if memo and key else None
     if known is not None:
         return known
-    words = []
-    for name in sorted(columns):
-        column = columns[name]
-        fragments = _fragments(name, column.values)
-        words.append(numpy.array([*fragments, b""], dtype=object)[column.codes].tolist())
-    sha256, join = hashlib.sha256, b"".join
-    digests = [
-        sha256(b"{" + join(row)[:-1] + b"}").digest()[:8] for row in zip(*words, strict=True)
-    ]
-    numbers = numpy.frombuffer(join(digests), dtype=">u8").astype(numpy.uint64)
+    sha256 = hashlib.sha256
+    digests = b"".join([sha256(text).digest() for text in _texts(columns)])
+    numbers = numpy.frombuffer(digests, dtype=">u8")[::4].astype(numpy.uint64)
     if memo and key:
         memo.fresh[key] = numbers
     return numbers
+
+
+def _texts(columns: Mapping[str, Column]) -> Iterable[bytes]:
+    """The canonical JSON of every set."""
+    names, join = sorted(columns), b"".join
+    whole = not any((c.codes < 0).any() or None in c.values for c in columns.values())
+    words = []
+    for name in names:
+        column = columns[name]
+        fragments = _fragments(name, column.values)
+        if whole:  # with braces here, where values may be few
+            before, after = b"{" * (name == names[0]), b"}" if name == names[-1] else b","
+            fragments = [before + fragment[:-1] + after for fragment in fragments]
+        words.append(numpy.array([*fragments, b""], dtype=object)[column.codes].tolist())
+    rows = zip(*words, strict=True)
+    return map(join, rows) if whole else (b"{" + join(row)[:-1] + b"}" for row in rows)
 
 
 def _fragments(name: str, values: Sequence[Any]) -> list[bytes]:

@@ -45,7 +45,7 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     >>> by_metric({"rmse": 1.0}, ["fit"])
     {'fit': {'rmse': 1.0}}
     """
-    fits = isinstance(returned, Mapping) and len(returned) == len(metrics)
+    fits = isinstance(returned, (dict, Mapping)) and len(returned) == len(metrics)
     named = fits and all(map(returned.__contains__, metrics))
     if named and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
         return dict(returned)

@@ -135,6 +135,8 @@ class Orders:
 
     def _column(self, column: Column, rows: numpy.ndarray) -> tuple[pa.Array, bool]:
         codes = column.codes[rows]
+        if column.numbers is not None:
+            return pa.array(column.numbers[codes], mask=codes < 0), False
         if len(column.values) < len(rows) and len({*map(type, column.values)}) == 1:
             return encoded(column.values, codes)
         used, codes = numpy.unique(codes, return_inverse=True)

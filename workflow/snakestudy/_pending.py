@@ -31,25 +31,29 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
     names = ("_inputs", "_attempt", "_redo")
     inputs, most, redo = (table[name].to_pylist() for name in names)
     digest_with = cache(lambda own: row_digest(order["digest"], own, order["metrics"]))
-    chosen, digests, tried, attempts, reread = [], [], [], [], []
-    for at, task_id in enumerate(table["task_id"].to_pylist()):
+    chosen, tried, reread = [], [], []
+    for at, task_id in enumerate(table["task_id"].to_pylist() if known else ()):
         row, before, again = known.get(task_id), 0, None
-        digest = digest_with(inputs[at])
         if row and row.plan >= redo[at] and _is_current(row, inputs[at], order):
             if row.status == "success":
                 if _has_metrics(row.digest, order):
                     continue
-                again = " ".join([row.digest.split(" ")[0], *digest.split(" ")[1:]])
+                wanted = digest_with(inputs[at]).split(" ")[1:]
+                again = " ".join([row.digest.split(" ")[0], *wanted])
             elif row.attempt >= most[at]:
                 continue
             before = 0 if again else row.attempt
         chosen.append(at)
-        digests.append(digest)
         tried.append(before)
-        attempts.append(min(most[at], before + 1 + order["task"]["retries"]))
         reread.append(again)
-    if len(chosen) < len(left):
+    if not known:
+        tried, reread = [0] * len(left), [None] * len(left)
+    elif len(chosen) < len(left):
         left, table = left[chosen], taken(table, numpy.array(chosen, dtype=int))
+        inputs, most = ([column[at] for at in chosen] for column in (inputs, most))
+    tries = 1 + order["task"]["retries"]
+    attempts = [min(limit, so_far + tries) for limit, so_far in zip(most, tried, strict=True)]
+    digests = list(map(digest_with, inputs))
     own = Manifest(order, table)
     values = {name: own.values(name) for name in own.parameters}
     return Todo(left.tolist(), own.ids, values, digests, tried, attempts, reread)

@@ -34,7 +34,7 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
     Raises:
         RowError: for anything else, unequal lengths, a name that is taken or no text.
     """
-    if isinstance(rows, Mapping):
+    if isinstance(rows, (dict, Mapping)):  # dict first: a Mapping is looked for at length
         count, columns = _from_mapping(rows)
     elif hasattr(rows, "to_pydict"):
         _check_doubled(rows.column_names)
