@@ -134,6 +134,7 @@ def test_defaults_are_written_out() -> None:
         "give_up": 3,
         "on_change": "auto",
         "run_dirs": "auto",
+        "runs_root": None,
         "backup": False,
         "git": False,
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import _git
+from . import _git, _runs_root
 from ._config import Study, load
 from ._errors import UserError, counted
 from ._layout import Layout
@@ -100,6 +100,7 @@ def prepare(
             fix="Run this study in a directory of its own (snakemake --directory DIR).",
         )
     try:
+        _runs_root.check(study.config["runs_root"], study.name, layout)
         survey = Survey.of(study, record, layout, slots.of(study))
         plan = survey.decide()
         if plan.is_new and study.config["git"]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import _git
+from . import _git, _runs_root
 from ._environment import environment
 from ._errors import UserError
 from ._layout import Layout
@@ -36,6 +36,8 @@ def publish(proposal: Path, layout: Layout) -> None:
     replaced = (layout.metadata(path.stem) for path in proposal.glob("*.parquet"))
     if record["config"]["backup"] and any(path.exists() for path in replaced):
         back_up(layout)
+    if target := _runs_root.check(record["config"]["runs_root"], record["study"], layout):
+        _runs_root.link(target, layout)
     if record["config"]["git"]:
         _git.commit_study(f"{record['study']}: plan {record['plan']}")
     for path, sha in record["code"].items():
