@@ -23,7 +23,14 @@ def rows(repeat: int) -> list[Row]:
         own(study, 1)
         (manifest,) = Path(study, "results/plan/chunks").iterdir()
         verb = [sys.executable, "-m", "snakestudy", "run"]
-        visit = [*verb, str(manifest.relative_to(study)), "results", "runs", "logs/run/one.log"]
+        visit = [
+            *verb,
+            str(manifest.relative_to(study)),
+            "results",
+            "runs",
+            "logs/run/one.log",
+            "1",
+        ]
 
         def of_one_task(_: Path) -> Cost:
             shutil.rmtree(study / "results/.store" / manifest.stem)

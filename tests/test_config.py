@@ -147,6 +147,8 @@ def test_defaults_are_written_out() -> None:
         "threads": 1,
         "mem_mb": None,
         "runtime": None,
+        "grace": 30,
+        "restart": "fresh",
         "retries": 0,
         "env": {},
     }

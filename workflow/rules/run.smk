@@ -17,4 +17,4 @@ rule run:
         command=_parse.command("run"),
         directories=_parse.quoted(*study.directories[:2]),
     shell:
-        "{params.command} {input.manifest:q} {params.directories} {log:q}"
+        "{params.command} {input.manifest:q} {params.directories} {log:q} {resources.attempt}"

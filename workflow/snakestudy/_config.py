@@ -43,7 +43,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Task:
-    """What one task runs and what it may use; runtime in seconds."""
+    """What one task runs and what it may use; runtime and grace in seconds."""
 
     command: str | tuple[str, ...] | None
     function: str | None
@@ -56,6 +56,8 @@ class Task:
     runtime: float | None
     retries: int
     env: tuple[tuple[str, str], ...]
+    restart: str = "fresh"
+    grace: float = 30.0
 
     @classmethod
     def of(cls, task: Mapping[str, Any]) -> Task:
@@ -76,6 +78,7 @@ class Task:
             runtime=task["runtime"],
             retries=task["retries"],
             env=tuple((name, str(value)) for name, value in task["env"].items()),
+            **{name: task[name] for name in ("restart", "grace") if name in task},  # 0.1 had none
         )
 
 
@@ -218,6 +221,7 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         ],
         "metrics": [_resolve_metric(name, metric) for name, metric in metrics.items()],
         "runtime": runtime,
+        "grace": seconds(task["grace"]),
     }
 
 

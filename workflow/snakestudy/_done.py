@@ -39,4 +39,4 @@ class Result:
 def alone(item: Item, result: Result) -> dict[str, Any]:
     """What a worker hands over (see `_worker`), for one task that failed."""
     fields = {name: [getattr(result, name)] for name in FIELDS}
-    return {"index": [item.index], "metrics": {}, "stopped": None, **fields}
+    return {"index": [item.index], "metrics": {}, "stopped": None, "late": False, **fields}

@@ -53,6 +53,10 @@ class UserError(Exception):
         return UserError(**{**{name: getattr(self, name) for name in names}, **changes})
 
 
+class OutOfTime(Exception):
+    """A task could not be started, or not be ended, before its job ends."""
+
+
 class Stopped(Exception):
     """A visit ends before its time; the text says why."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 import os
 import shlex
 import sys
@@ -14,6 +13,8 @@ from typing import Any
 from ._errors import UserError, for_users
 from ._layout import CHUNK, Layout, python_path
 from ._prepare import Prepared, Slots, announce, prepare, published
+from ._resources import read_site, requests, submitted_site, tell_repeats
+from ._slurm import guard
 
 # At parse these look like a run; they must neither plan nor fail on a bad configuration.
 _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
@@ -23,8 +24,10 @@ _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list
 class Rules:
     """The plan as rules see it."""
 
+    workflow: Any
     prepared: Prepared
     layout: Layout
+    site: dict[str, Any] | None
 
     @property
     def directories(self) -> tuple[Path, Path, Path]:
@@ -57,26 +60,15 @@ class Rules:
 
     @property
     def resources(self) -> dict[str, Any]:
-        """What a job asks for beside threads: functions of its chunk, and what users add.
+        """What a job asks for beside threads."""
+        asked = requests(self.prepared.config, self.prepared.chunks, self.site)
+        return {**asked, "attempt": self._attempt}
 
-        mem_mb in MB and runtime in minutes, as Snakemake takes them.
-        """
-        config, chunks = self.prepared.config, self.prepared.chunks
-        workers, limit = config["chunks"]["workers"], config["task"]["runtime"]
-
-        def mem_mb(wildcards: Any, attempt: int) -> int:
-            return chunks[wildcards.chunk]["mem_mb"] * workers * attempt
-
-        def runtime(wildcards: Any) -> int:
-            turns = math.ceil(max(1, chunks[wildcards.chunk]["pending"]) / workers)
-            return math.ceil(turns * limit / 60)
-
-        asked: dict[str, Any] = {}
-        if any(entry["mem_mb"] for entry in chunks.values()):
-            asked["mem_mb"] = mem_mb
-        if limit:
-            asked["runtime"] = runtime
-        return {**asked, **config["resources"]}
+    def _attempt(self, wildcards: Any, attempt: int) -> int:
+        """Which try of its job this is; tells all jobs how many there may be."""
+        if self.workflow.is_main_process:  # Snakemake knows `--retries` only once it has parsed
+            tell_repeats(self.workflow.execution_settings.retries)
+        return attempt
 
 
 def prepared(workflow: Any) -> Rules:
@@ -91,19 +83,22 @@ def prepared(workflow: Any) -> Rules:
     os.environ["PYTHONPATH"] = python_path()
     settings = workflow.resource_settings
     slots = Slots(settings.cores or 1, settings.nodes)
+    guard()
     plans = workflow.is_main_process and not _NOT_RUNS & set(sys.argv)
     try:
         if plans:
             configfile, overrides = _configuration(workflow)
             found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
+            place = read_site() if slots.jobs else None
         else:
             found = published(layout)
+            place = submitted_site()
     except (UserError, OSError) as error:
         sys.exit(f"snakestudy: {for_users(error)}")
     if plans:
         print(announce(found), file=sys.stderr, flush=True)
     gc.freeze()  # looking for garbage in what was imported takes a fifth of an empty Snakefile
-    return Rules(found, layout)
+    return Rules(workflow, found, layout, place)
 
 
 def outputs(study: Rules) -> list[str]:

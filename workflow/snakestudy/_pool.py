@@ -73,10 +73,14 @@ class Pool:
         self.workers = [self._spawn(number * SLOT.size) for number in range(size)]
         self.idle_deaths = 0
         self.pace = 0.0  # seconds a task, as last seen
+        self.over = False  # the job is about to end: no task is started any more
 
     def run(self) -> Iterator[dict[str, Any]]:
-        """Yield what workers hand over (see `_worker._run_slice`) until all tasks are done."""
-        while self.queue or any(worker.batch for worker in self.workers):
+        """Yield what workers hand over (see `_worker._run_slice`) until all tasks are done.
+
+        Should the job end before, some are left in the queue.
+        """
+        while (self.queue and not self.over) or any(worker.batch for worker in self.workers):
             for worker in self.workers:
                 self._give(worker)
             busy = {worker.socket.fileno(): worker for worker in self.workers if worker.batch}
@@ -94,6 +98,7 @@ class Pool:
                     self.queue.extendleft(reversed(worker.batch[count:]))
                     self.pace = (time.monotonic() - worker.given) / max(count, 1)
                     worker.batch = []
+                    self.over |= done["late"]
                     if not any(done["error"]):  # a failure may stop the plan
                         self._give(worker)
                 if done:
@@ -127,7 +132,7 @@ class Pool:
 
     def _give(self, worker: _Worker) -> None:
         queue = self.queue
-        if worker.batch or not queue:
+        if worker.batch or not queue or self.over:
             return
         fair = ceil(len(queue) / (2 * len(self.workers)))
         wanted = int(BATCH_SECONDS / self.pace) if self.pace else 1

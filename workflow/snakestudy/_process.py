@@ -46,7 +46,7 @@ def run(
         OSError: if it cannot be started.
     """
     program = _found(argv[0], env.get("PATH", os.defpath))
-    with stdout.open("wb") as out, stderr.open("wb") as err:
+    with stdout.open("ab") as out, stderr.open("ab") as err:
         os.chdir(directory)
         pid = os.posix_spawn(
             program,

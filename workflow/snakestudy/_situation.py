@@ -10,6 +10,7 @@ import numpy
 
 from ._config import Study
 from ._digest import Science
+from ._errors import UserError
 from ._stage import is_own
 from ._state import Rows, State, limits_of
 
@@ -121,8 +122,17 @@ class Review:
 
 
 def run_dirs_of(study: Study) -> str:
-    """`run_dirs` with auto resolved: none for a function without inputs, else keep."""
-    choice = study.config["run_dirs"]
+    """`run_dirs` with auto resolved: none for a function that has no files, else keep.
+
+    Raises:
+        UserError: if tasks are to continue from files that are not kept.
+    """
+    choice, task = study.config["run_dirs"], study.task
+    if choice == "none" and task.restart == "continue" and task.function:
+        raise UserError(
+            "needs run directories", key="task.restart", value="continue", fix="Leave run_dirs out."
+        )
     if choice != "auto":
         return choice
-    return "none" if study.task.function and not study.task.inputs else "keep"
+    has_files = not task.function or task.inputs or task.restart == "continue"
+    return "keep" if has_files else "none"

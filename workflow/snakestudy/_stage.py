@@ -228,6 +228,7 @@ def stage(
     shared: Path,
     files: Mapping[str, str],
     values: Mapping[str, Any],
+    again: bool = False,
 ) -> None:
     """Put every input of a task into its run directory.
 
@@ -235,6 +236,7 @@ def stage(
         study: where the paths of inputs start.
         shared: the directory of read-only copies that `shared` inputs link to.
         files: path -> SHA-256, as far as the plan knew it.
+        again: inputs that an earlier try found there stay as they are.
 
     Raises:
         UserError, OSError, jinja2.TemplateError: what hinders this, for the task's error.
@@ -243,6 +245,8 @@ def stage(
         path = source_path(item, values)
         source, target = study / path, directory / target_name(item, path, values)
         target.parent.mkdir(parents=True, exist_ok=True)
+        if again and os.path.lexists(target):
+            continue
         if os.path.lexists(target):  # copying would write through a link
             raise UserError("another input has the same name", value=target.name)
         if item.render:

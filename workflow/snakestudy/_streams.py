@@ -16,7 +16,7 @@ def prints_to(directory: Path) -> Iterator[None]:
     kept = [os.dup(1), os.dup(2)]
     try:
         for descriptor, name in ((1, "stdout.log"), (2, "stderr.log")):
-            file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
             os.dup2(file, descriptor)
             os.close(file)
         yield

@@ -6,10 +6,11 @@ import json
 import os
 import resource
 import shutil
+import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ class Runner:
         study, runs: absolute directories.
         scratch: where functions without a run directory run; None if all have one.
         own: the directory, there and empty, of a task that runs by itself in the foreground.
+        deadline: when the job ends, in seconds since the epoch, if that is known.
+        told: whether tasks were told that their job is about to end.
     """
 
     order: Mapping[str, Any]
@@ -59,6 +62,8 @@ class Runner:
     plan: int
     scratch: Scratch | None = None
     own: Path | None = None
+    deadline: float | None = None
+    told: threading.Event = field(default_factory=threading.Event)
 
     @cached_property
     def task(self) -> Task:
@@ -93,7 +98,15 @@ class Runner:
             "PYTHONPATH": python_path(),
             "STUDY_DIR": str(self.study),
             "STUDY_THREADS": threads,
+            **({"STUDY_DEADLINE": str(int(self.deadline))} if self.deadline else {}),
         }
+
+    def may_start(self) -> bool:
+        """Whether a task that starts now can end, or be told to, before its job ends."""
+        if not self.deadline:
+            return True
+        limit = self.task.runtime if self.task.restart == "fresh" else None
+        return time.time() + (limit or self.task.grace) <= self.deadline
 
     def directory(self, task_id: str) -> Path:
         return Layout(runs=self.runs).run_directory(task_id)
@@ -101,9 +114,8 @@ class Runner:
     def reread(self, item: Item) -> Result | None:
         """The task's metrics from its kept run directory, if that is what made its row."""
         directory = self.directory(item.task_id)
-        try:
-            noted = json.loads((directory / "task.json").read_text())
-        except (OSError, ValueError):
+        noted = _noted(directory)
+        if not noted:
             return None
         same = noted["digest"].split(" ")[0] == item.reread.split(" ")[0]
         if not same or noted["status"] != "success" or self.task.function:
@@ -114,7 +126,7 @@ class Runner:
             result.metrics = self._metrics(None, directory)
         except RowError as error:
             result.error = str(error)
-        self._note(item, result, directory)
+        self._note(item, result, directory, result.attempt)
         return result
 
     def run(self, item: Item, attempt: int) -> Result:
@@ -128,11 +140,11 @@ class Runner:
         directory = self.scratch.path if self.scratch else None
         try:
             if self.has_directory:
-                directory = self.own or fresh_directory(self.directory(item.task_id))
+                directory, attempt = self._enter(item, attempt)
                 (directory / "params.json").write_text(json.dumps(nest(item.values)))
                 values = {**self._extra(item), **item.values}
                 files, shared = self.order["files"], self.runs / "shared"
-                stage(self.task, directory, self.study, shared, files, values)
+                stage(self.task, directory, self.study, shared, files, values, self.continues)
                 self._check_inputs(item, values)
             run = self._call if self.task.function else self._execute
             returned = run(item, directory, attempt, result)
@@ -147,7 +159,7 @@ class Runner:
             result.error = _one_line(error)
         result.seconds = time.perf_counter() - begin
         if self.has_directory:
-            self._note(item, result, directory)
+            self._note(item, result, directory, attempt)
         return result
 
     @cached_property
@@ -167,20 +179,49 @@ class Runner:
         if inputs_digest(self.task, values, sha256) != inputs_in(item.digest):
             raise Stopped(f"input files of task {item.task_id} changed since the plan")
 
+    @property
+    def continues(self) -> bool:
+        """Whether a task finds what an earlier try left."""
+        return self.task.restart == "continue"
+
+    def _enter(self, item: Item, attempt: int) -> tuple[Path, int]:
+        """The task's run directory, and which try this is of those that continue each other."""
+        directory = self.own or self.directory(item.task_id)
+        if not self.continues:
+            return self.own or fresh_directory(directory), attempt
+        noted = _noted(directory)
+        if noted.get("digest", "").split(" ")[0] != item.digest.split(" ")[0]:
+            noted = {}
+        if noted.get("status") in ("running", "failure"):
+            attempt = noted["attempt"] + 1
+            (directory / "results.json").unlink(missing_ok=True)
+        elif not self.own:
+            fresh_directory(directory)
+        running = {"status": "running", "attempt": attempt, "digest": item.digest}
+        (directory / "task.json").write_text(json.dumps(running))
+        return directory, attempt
+
     def _call(self, item: Item, directory: Path, attempt: int, result: Result) -> Any:
         """Call the function; what it prints goes to the run directory, if there is one."""
         if self.has_directory:
             os.chdir(directory)
         else:
             self.scratch.enter()
+        has = self._has_environment
         for name, value in self._task_environment(item, directory, attempt).items():
-            os.environ[name] = value  # `update` takes three times as long
+            if has.get(name) != value:
+                os.environ[name] = has[name] = value  # `update` takes three times as long
         if self.task.env:
             os.environ.update(self._env(item))
         if self.own or not self.has_directory:
             return self._returned(item, result)
         with prints_to(directory):
             return self._returned(item, result)
+
+    @cached_property
+    def _has_environment(self) -> dict[str, str]:
+        """What was last put into this process's environment for a task."""
+        return {}
 
     def _returned(self, item: Item, result: Result) -> Any:
         """What the function returns; how it fails is noted in the result."""
@@ -242,7 +283,7 @@ class Runner:
                 raise RowError(f"metric {metric.name}: {error}") from None
         return found
 
-    def _note(self, item: Item, result: Result, directory: Path) -> None:
+    def _note(self, item: Item, result: Result, directory: Path, attempt: int) -> None:
         """Leave task.json in the run directory: what made it, and how it went."""
         noted = {
             "task_id": item.task_id,
@@ -250,6 +291,7 @@ class Runner:
             "chunk": self.order["chunk"],
             "plan": self.plan,
             **{name: getattr(result, name) for name in Result.__slots__ if name != "metrics"},
+            "attempt": attempt,
         }
         (directory / "task.json").write_text(json.dumps(noted))
 
@@ -307,6 +349,14 @@ def fresh_directory(directory: Path) -> Path:
         directory.rename(aside(directory))
     directory.mkdir()
     return directory
+
+
+def _noted(directory: Path) -> dict[str, Any]:
+    """What a run directory's task.json says; nothing if there is none."""
+    try:
+        return json.loads((directory / "task.json").read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def _one_line(error: BaseException) -> str:

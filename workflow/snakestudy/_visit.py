@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -15,9 +16,10 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from ._deadline import of_this_job
 from ._digest import Fingerprints
 from ._done import SLOT, Result, alone
-from ._errors import Stopped, UserError
+from ._errors import Stopped, UserError, counted
 from ._forkserver import ForkServer
 from ._layout import Layout, aside
 from ._manifest import Manifest
@@ -31,18 +33,26 @@ from ._todo import Todo
 
 PART_SECONDS = 5.0
 PROGRESS_SECONDS = 10.0
+_KILLED = {-signal.SIGKILL, 128 + signal.SIGKILL}
+_TERMINATED = {-signal.SIGTERM, 128 + signal.SIGTERM}
 FIRST = 10  # a plan whose first so many finished tasks all fail is stopped
 
 
 @dataclass
 class Visit:
-    """One visit of a chunk; `run` does it all."""
+    """One visit of a chunk; `run` does it all.
+
+    Attributes:
+        repeats: how often the job may still be repeated if this visit fails.
+    """
 
     manifest: Manifest
     layout: Layout
     plan: int
     log: BinaryIO
     forks: ForkServer
+    repeats: int
+    killed: int = 0
     finished: int = 0
     failures: int = 0
     begun: float = field(default_factory=time.monotonic)
@@ -74,8 +84,9 @@ class Visit:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(self.store.directory):
                     replace(state, manifest="").save(self.store.directory)
-                died = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) >= 2]
-                alive = [i for i, task in enumerate(todo.task_id) if struck.get(task, 0) < 2]
+                dead = {task for task, deaths in struck.items() if deaths >= 2}
+                died = [i for i, task in enumerate(todo.task_id) if task in dead] if dead else []
+                alive = [i for i, task in enumerate(todo.task_id) if task not in dead]
                 self._compute(todo.take(alive) if died else todo, todo.take(died))
                 rows = self.store.last_rows()
             self._publish(rows)
@@ -118,6 +129,7 @@ class Visit:
             "study": Path.cwd(),
             "runs": self.layout.runs.absolute(),
             "plan": self.plan,
+            "deadline": of_this_job(),
         }
         task = self.order["task"]
         limit = task["runtime"] if task.get("function") else None
@@ -129,15 +141,28 @@ class Visit:
                 self._stop_if_told()
                 for done in pool.run():
                     self._take(done, len(todo))
+                left = len(pool.queue)
             finally:
                 with undisturbed():
                     pool.close()
                     self._flush()
                     running.unlink(missing_ok=True)
         (self.store.directory / "strikes.json").unlink(missing_ok=True)
+        if left:
+            raise Stopped(f"its job's time is over; {left} of {len(todo)} tasks are left")
+        if self.killed:
+            text = f"{counted(self.killed, 'task')} killed, perhaps for memory"
+            raise Stopped(f"{text}; the job is repeated with more of it")
 
     def _take(self, done: dict[str, Any], total: int) -> None:
         """Keep what a worker handed over; write a part when it is time."""
+        if _TERMINATED & set(done["exit_code"]):
+            time.sleep(0.5)  # a job's end is told to all its processes: then Stopped is raised here
+        if self.repeats and self.order["task"]["mem_mb"]:
+            for at, code in enumerate(done["exit_code"]):
+                if code in _KILLED:
+                    done["attempt"][at] -= 1  # so that the next job tries once more
+                    self.killed += 1
         self.part.add(done)
         if done["stopped"]:
             self._stop_plan(done["stopped"])
@@ -256,8 +281,8 @@ class Visit:
         print(text, file=sys.stderr, flush=True)
 
 
-def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer) -> None:
-    """Visit a chunk; its workers print to the log.
+def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, repeats: int) -> None:
+    """Visit a chunk; its workers print to the log. repeats: as in `Visit`.
 
     Raises:
         UserError, Stopped: if the chunk could not be brought up to its manifest.
@@ -267,7 +292,7 @@ def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer) -> 
         raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        Visit(manifest, layout, layout.newest_plan(), file, forks).run()
+        Visit(manifest, layout, layout.newest_plan(), file, forks, repeats).run()
 
 
 def _counted(rows: pa.Table) -> tuple[Rows, ...]:

@@ -10,15 +10,17 @@ import mmap
 import os
 import pickle
 import shutil
+import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _process
 from ._done import FIELDS, SLOT, Result, fields_of
-from ._errors import Stopped
+from ._errors import OutOfTime, Stopped
 from ._metrics import RowBuffer
 from ._scratch import Scratch
 from ._streams import keep_descriptors
@@ -42,7 +44,14 @@ def main(channel_fd: int, lifeline_fd: int, slot_fd: int, slot_offset: int) -> N
     runner = Runner(**start, scratch=Scratch(path))
     os.environ.update(runner.environment)
     keep_descriptors()
-    os.register_at_fork(after_in_child=lambda: _is_child.append(True))
+    # Sent to all processes of a job that ends; the visit decides. Functions may have handlers.
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    os.register_at_fork(after_in_child=_forked)
+    if runner.deadline:
+        left = runner.deadline - runner.task.grace - time.time()
+        timer = threading.Timer(max(0.0, left), _tell_in_time, [runner])
+        timer.daemon = True
+        timer.start()
     while batch := pickle.load(channel):
         pickle.dump(_run_slice(runner, batch, slot, slot_offset), channel)
         channel.flush()
@@ -52,17 +61,20 @@ def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dic
     """Run tasks of a batch until the slice is over.
 
     Returns a dict: index and every field of FIELDS -> a value a task; metrics -> name ->
-    (indices of its tasks, number of rows of each, columns); stopped -> why the visit must
-    end, or None.
+    (indices of its tasks, number of rows of each, columns); stopped -> why the plan must
+    end, or None; late -> whether the job is about to end.
     """
     results: list[tuple] = []
     buffers: dict[str, tuple[list[int], RowBuffer]] = {}
-    end, stopped = time.monotonic() + SLICE, None
+    end, stopped, late = time.monotonic() + SLICE, None, False
     for item in batch.items():
         try:
             result = _result(runner, item, slot, offset)
         except Stopped as reason:
             stopped = str(reason)
+            break
+        except OutOfTime:
+            late = True
             break
         if _is_child:
             os._exit(0)  # forked by the task, it came back
@@ -80,23 +92,48 @@ def _run_slice(runner: Runner, batch: Todo, slot: mmap.mmap, offset: int) -> dic
     columns = zip(*results, strict=True) if results else [()] * len(FIELDS)
     fields = dict(zip(FIELDS, map(list, columns), strict=True))
     metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
-    return {"index": batch.index[: len(results)], **fields, "metrics": metrics, "stopped": stopped}
+    done = {"index": batch.index[: len(results)], **fields, "metrics": metrics}
+    return {**done, "stopped": stopped, "late": late}
 
 
 _is_child: list[bool] = []
 
 
+def _forked() -> None:
+    """Called in every process that a task forks."""
+    _is_child.append(True)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _result(runner: Runner, item: Item, slot: mmap.mmap, offset: int) -> Result:
-    """Run a task, again and again while it fails and may; the slot tells at which try it is."""
+    """Run a task, again and again while it fails and may; the slot tells at which try it is.
+
+    Raises:
+        OutOfTime: if it cannot be started, or was told to end and did not succeed.
+        Stopped: if its own input files changed since the plan.
+    """
     if item.reread and (result := runner.reread(item)):
         return result
     attempt = item.tried
     while True:
         attempt += 1
+        if not runner.may_start():
+            raise OutOfTime
         SLOT.pack_into(slot, offset, item.index + 1, time.monotonic(), attempt)
         result = runner.run(item, attempt)
+        if result.error is not None and runner.told.is_set():
+            raise OutOfTime
         if result.error is None or attempt >= item.attempts:
             return result
+
+
+def _tell_in_time(runner: Runner) -> None:
+    """SIGTERM for the task that runs, as its job is about to end."""
+    runner.told.set()
+    for group in list(_process.running):
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _die_with_the_visit(lifeline: int, scratch: Path) -> None:

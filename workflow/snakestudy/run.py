@@ -10,10 +10,12 @@ from ._errors import Stopped
 from ._forkserver import ForkServer
 from ._layout import Layout
 from ._lean import import_arrow, imports
+from ._resources import repeats_left
 
 
 def main(arguments: Sequence[str]) -> int:
-    manifest, results, runs, log = map(Path, arguments)
+    *paths, attempt = arguments
+    manifest, results, runs, log = map(Path, paths)
     layout = Layout(results, runs)
     with imports():
         # Before pyarrow, which workers do without; a chunk with a state may have nothing to do.
@@ -21,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         import_arrow()
         from ._visit import visit
     try:
-        visit(manifest, layout, log, forks)
+        visit(manifest, layout, log, forks, repeats_left(int(attempt)))
     except Stopped as reason:
         print(f"chunk {manifest.stem}: {reason}", file=sys.stderr)
         return 1

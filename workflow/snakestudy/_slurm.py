@@ -1,0 +1,56 @@
+"""Guards around snakemake-executor-plugin-slurm, where it would let a study wait for ever.
+
+Of plugin 2.8, as seen on SLURM 22.05: states of more than a word ("CANCELLED by 0", what sacct
+says after scancel) count as running; so does a preempted job that SLURM does not begin again,
+and a job that has left the queue where squeue is asked; where accounting is switched off, sacct
+fails at every look (snakemake-executor-plugin-slurm#38). Looks come ever more rarely, up to three
+minutes apart, whatever `seconds-between-status-checks` says (#319).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import Any
+
+_ENDS = {"PREEMPTED": "CANCELLED", "REVOKED": "CANCELLED"}  # words that the plugin takes for an end
+_MISSED = 3  # looks after which a job that was there is gone
+
+
+def guard() -> None:
+    """Make the plugin see every end of a job; does nothing where it is not loaded."""
+    plugin = sys.modules.get("snakemake_executor_plugin_slurm")
+    if plugin is None or getattr(plugin, "guarded", False):
+        return
+    plugin.guarded = True
+    plugin.query_job_status = _Looks(plugin, plugin.query_job_status)
+    executor = plugin.Executor
+    seconds = executor.next_seconds_between_status_checks
+
+    def capped(self: Any) -> float:
+        most = self.workflow.remote_execution_settings.seconds_between_status_checks
+        return min(seconds.fget(self), most)
+
+    executor.next_seconds_between_status_checks = property(capped, seconds.fset)
+
+
+class _Looks:
+    """Asks for the states of a run's jobs, in the plugin's words."""
+
+    def __init__(self, plugin: Any, ask: Any) -> None:
+        self.plugin, self.ask = plugin, ask
+        self.missed: Counter[str] = Counter()  # jobs seen so far: looks since that they are gone
+
+    async def __call__(self, command: str, logger: Any) -> tuple[dict[str, str] | None, Any]:
+        found, seconds = await self.ask(command, logger)
+        if found is None and command.startswith("sacct"):
+            run = command.split()[-1]
+            found, seconds = await self.ask(self.plugin.query_job_status_squeue(run), logger)
+        if found is None:
+            return found, seconds
+        states = {job: state.split()[0] for job, state in found.items() if state}
+        for job in set(self.missed) | set(states):
+            self.missed[job] = 0 if job in states else self.missed[job] + 1
+        # Snakemake looks for the outputs of a job in this state, and takes it for failed without.
+        gone = {job: "UNKNOWN" for job, times in self.missed.items() if times >= _MISSED}
+        return {job: _ENDS.get(state, state) for job, state in states.items()} | gone, seconds
