@@ -1,10 +1,11 @@
 # make run: install into .venv and run the study. make test: run all tests but the slow ones.
 # make test-faults: kill, break and damage studies, and see that nothing is lost.
+# make test-slurm: start a SLURM cluster on this machine (Debian, root) and break things there.
 # make bench: time it beside others, and write docs/performance.md.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: run test test-faults bench lint
+.PHONY: run test test-faults test-slurm bench lint
 
 run: .venv/installed
 	snakemake
@@ -14,6 +15,12 @@ test: .venv/tests
 
 test-faults: .venv/tests
 	pytest --numprocesses auto tests/faults
+
+test-slurm: .venv/tests
+	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test-slurm]'
+	python tests/slurm/cluster.py up
+	pytest --numprocesses 5 tests/slurm
+	python tests/slurm/cluster.py down
 
 bench: .venv/tests
 	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

@@ -24,7 +24,7 @@ import psutil
 STATE = Path("/var/tmp/snakestudy-slurm")
 CONF = Path("/etc/slurm/slurm.conf")
 MARK = "# Written by snakestudy's tests.\n"
-NODES = ("n1", "n2", "n3", "n4")
+NODES = ("n1", "n2", "n3", "n4", "n5")
 CPUS, MEMORY = 8, 8000  # of a node; memory in MB
 MUNGE_KEY = Path("/etc/munge/munge.key")
 SQL_SOCKET = STATE / "mysql.sock"
@@ -58,9 +58,12 @@ JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 SlurmdParameters=config_overrides
+GresTypes=gpu
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=500
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,sched_min_interval=0,batch_sched_delay=0,bf_interval=1
 MaxArraySize=10001
@@ -76,9 +79,12 @@ AccountingStoragePort=16819
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=2-00:00:00 DefaultTime=00:30:00 State=UP
 PartitionName=other Nodes=n1,n2 MaxTime=2-00:00:00 DefaultTime=00:30:00 State=UP
 PartitionName=doomed Nodes=n3,n4 MaxTime=2-00:00:00 DefaultTime=00:30:00 State=UP
+PartitionName=low Nodes=n5 PriorityTier=1 PreemptMode=CANCEL DefaultTime=00:30:00 State=UP
+PartitionName=high Nodes=n5 PriorityTier=2 PreemptMode=OFF DefaultTime=00:30:00 State=UP
 """
 NODE = (
     "NodeName={name} NodeHostName={host} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory={mb}"
+    " Gres=gpu:1"
 )
 SLURMDBD_CONF = """\
 AuthType=auth/munge
@@ -117,6 +123,8 @@ def up() -> None:
     until("slurmctld answers", lambda: succeeds("scontrol", "ping"))
     for node in NODES:
         start_node(node)
+    if up_nodes() != set(NODES):  # drained or down, as an earlier cluster left them
+        succeeds("scontrol", "update", f"nodename={','.join(NODES)}", "state=resume")
     until("all nodes are up", lambda: up_nodes() == set(NODES))
 
 
@@ -210,6 +218,7 @@ def configure() -> None:
         for number, node in enumerate(NODES)
     )
     CONF.write_text(MARK + SLURM_CONF.format(host=host, state=STATE, nodes=nodes))
+    CONF.with_name("gres.conf").write_text("Name=gpu File=/dev/null\n")  # as good as any
     accounting = CONF.with_name("slurmdbd.conf")
     accounting.touch(mode=0o600)
     accounting.write_text(SLURMDBD_CONF.format(host=host, state=STATE))

@@ -53,7 +53,8 @@ CLUSTER = [
 
 @pytest.fixture(scope="session", autouse=True)
 def daemons() -> None:
-    assert cluster.up_nodes(), "no cluster: python tests/slurm/cluster.py up"
+    if not cluster.up_nodes():
+        pytest.exit("no cluster: python tests/slurm/cluster.py up", returncode=1)
 
 
 @pytest.fixture
@@ -76,10 +77,10 @@ def make(tmp_path: Path) -> Callable[..., Study]:
 
 
 def start(study: Study, *arguments: str) -> subprocess.Popen:
-    """Start snakemake: on the cluster, or here if cores are named."""
+    """Start snakemake: on the cluster, unless cores or an executor are named."""
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     return subprocess.Popen(
-        [*command, *(() if "--cores" in arguments else CLUSTER), *arguments],
+        [*command, *(() if {"--cores", "--executor"} & {*arguments} else CLUSTER), *arguments],
         cwd=study.path,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -160,9 +161,9 @@ def test_walltime_exceeded_the_next_job_goes_on(make: Callable) -> None:
         site="slurm_partition: main\nruntime: 1\n",
     )
     finish(study, seconds=400)
-    states = said("sacct", "-Xnp", "-o", "state", "-j", ",".join(submitted(study))).split("|\n")
+    states = of_jobs(study, "%T")
     assert states[0] == "TIMEOUT"
-    assert states[-2] == "COMPLETED"
+    assert states[-1] == "COMPLETED"
     assert set(noted(study, "ended").values()) == {1}
     assert sum(noted(study).values()) <= 2 + states.count("TIMEOUT"), "what had ended ran again"
     assert tables(study) == here(study)
@@ -171,8 +172,7 @@ def test_walltime_exceeded_the_next_job_goes_on(make: Callable) -> None:
 def test_memory_exceeded_the_job_is_repeated_with_more(make: Callable) -> None:
     study = make(config(tasks=4, chunk=4, sleep=3, large=3, task=", mem_mb: 500"))
     finish(study)
-    asked = said("sacct", "-Xnp", "-o", "reqmem", "-j", ",".join(submitted(study))).split("|\n")
-    assert asked[:2] == ["1100M", "1600M"]
+    assert of_jobs(study, "%m")[:2] == ["1100M", "1600M"]
     assert noted(study)[3] == 2
     assert [noted(study)[task] for task in (0, 1)] == [1, 1], "but for the last five seconds"
     assert tables(study) == here(study)
@@ -184,8 +184,7 @@ def test_task_killed_for_its_memory_runs_again_in_a_job_with_more(make: Callable
     wait_for(study, running, 1)
     of_visit(study)[-1].kill()  # the worker, as the kernel does where a job has a cgroup
     assert running.wait(200) == 0
-    asked = said("sacct", "-Xnp", "-o", "reqmem", "-j", ",".join(submitted(study))).split("|\n")
-    assert asked[:2] == ["700M", "800M"]
+    assert of_jobs(study, "%m") == ["700M", "800M"]
     assert set(noted(study, "ended").values()) == {1}
     assert sorted(noted(study).values()) == [1, 1, 2]
     assert tables(study) == here(study)
@@ -254,6 +253,53 @@ def test_snakemake_killed_and_started_again_runs_no_task_twice_at_once(make: Cal
     cluster.until("the first job is over", lambda: not jobs(study))
     finish(study)
     assert noted(study) == dict.fromkeys(range(10), 1)
+    assert tables(study) == here(study)
+
+
+def test_preempted_job_is_repeated(make: Callable) -> None:
+    study = make(config(tasks=6, chunk=6, sleep=2), site="slurm_partition: low\n")
+    running = start(study)
+    wait_for(study, running, 2)
+    others = ["sbatch", "--partition", "high", "--exclusive", "--wrap", "sleep 5"]
+    subprocess.run([*others, "--output", "/dev/null"], check=True)
+    assert running.wait(200) == 0, (study.path / "said.txt").read_text()
+    states = of_jobs(study, "%T")
+    assert states[0] == "PREEMPTED"
+    assert sum(noted(study).values()) <= 6 + 3, "more than the last five seconds was lost"
+    assert tables(study) == here(study)
+
+
+def test_cluster_without_accounting_ends_all_the_same(make: Callable) -> None:
+    study = make(config(tasks=4, chunk=2))
+    cluster.stop("slurmdbd")  # sacct fails at every look, squeue does not
+    try:
+        finish(study)
+    finally:
+        cluster.start("slurmdbd", ["slurmdbd", "-D"])
+    assert tables(study) == here(study)
+
+
+def test_resources_of_study_and_site_reach_the_job(make: Callable) -> None:
+    study = make(
+        config(tasks=1, chunk=1, task=", threads: 2, mem_mb: 300, runtime: 10m")
+        + "resources: {gpu: 1}\n",
+        site="slurm_partition: other\nslurm_extra: --nice=7\n",
+    )
+    finish(study)
+    shown = said("scontrol", "show", "job", submitted(study)[0])
+    for text in ("Partition=other", "Nice=7", "mem=900M", "cpu=2", "TresPerJob=gres:gpu:1"):
+        assert text in shown, shown
+    assert "TimeLimit=00:15:00" in shown
+
+
+def test_other_schedulers_through_their_plugins(make: Callable) -> None:
+    study = make(config(tasks=8, chunk=2))
+    submit = (
+        "sbatch --parsable --output /dev/null --partition {resources.slurm_partition} --mem 900"
+    )
+    generic = ["--executor", "cluster-generic", "--jobs", "4", "--workflow-profile", "none"]
+    finish(study, *generic, "--cluster-generic-submit-cmd", submit, "--latency-wait", "30")
+    assert noted(study) == dict.fromkeys(range(8), 1)
     assert tables(study) == here(study)
 
 
@@ -347,6 +393,12 @@ def submitted(study: Study) -> list[str]:
     """The numbers of all jobs that were submitted for chunks, in their order."""
     text = (study.path / "said.txt").read_text()
     return re.findall(r"submitted with SLURM jobid (\d+)", text)
+
+
+def of_jobs(study: Study, field: str) -> list[str]:
+    """A field of squeue's for each job that was submitted."""
+    ask = ["squeue", "-h", "-t", "all", "-o", field, "-j"]
+    return [said(*ask, job).strip() for job in submitted(study)]
 
 
 def of_visit(study: Study) -> list[psutil.Process]:

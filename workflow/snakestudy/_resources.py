@@ -24,10 +24,7 @@ def read_site() -> dict[str, Any]:
     Raises:
         UserError: if the file is no mapping of names to numbers and words.
     """
-    try:
-        text = SITE.read_text()
-    except FileNotFoundError:
-        return {}
+    text = SITE.read_text() if SITE.exists() else ""
     from ._yaml import read_yaml  # jobs do without
 
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
@@ -39,6 +36,11 @@ def read_site() -> dict[str, Any]:
             )
     os.environ[_SITE] = json.dumps(found)
     return found
+
+
+def is_on_cluster() -> bool:
+    """Whether this process's job was submitted somewhere, and nobody sees what it prints."""
+    return _SITE in os.environ
 
 
 def submitted_site() -> dict[str, Any]:

@@ -158,11 +158,7 @@ class Visit:
         """Keep what a worker handed over; write a part when it is time."""
         if _TERMINATED & set(done["exit_code"]):
             time.sleep(0.5)  # a job's end is told to all its processes: then Stopped is raised here
-        if self.repeats and self.order["task"]["mem_mb"]:
-            for at, code in enumerate(done["exit_code"]):
-                if code in _KILLED:
-                    done["attempt"][at] -= 1  # so that the next job tries once more
-                    self.killed += 1
+        again = self._mark_killed(done)
         self.part.add(done)
         if done["stopped"]:
             self._stop_plan(done["stopped"])
@@ -174,12 +170,23 @@ class Visit:
             self._flush()
         if now - self.told > PROGRESS_SECONDS:
             self._tell(total)
-        if any(failed) and self.order["on_failure"] == "stop":
-            error = next(error for error in done["error"] if error)
-            self._stop_plan(f"a task failed ({error}) and on_failure is stop")
         pairs = zip(done["index"], done["error"], strict=True)
-        self._count_first([error for index, error in pairs if index in self.untried])
+        ended = [(index, error) for index, error in pairs if index not in again]
+        errors = [error for _, error in ended if error is not None]
+        if errors and self.order["on_failure"] == "stop":
+            self._stop_plan(f"a task failed ({errors[0]}) and on_failure is stop")
+        self._count_first([error for index, error in ended if index in self.untried])
         self._stop_if_told()
+
+    def _mark_killed(self, done: dict[str, Any]) -> set[int]:
+        """Let tasks killed as for memory run again, if their job is repeated; their indices."""
+        if not self.repeats or not self.order["task"]["mem_mb"]:
+            return set()
+        killed = [at for at, code in enumerate(done["exit_code"]) if code in _KILLED]
+        for at in killed:
+            done["attempt"][at] -= 1  # so that the next job tries once more
+        self.killed += len(killed)
+        return {done["index"][at] for at in killed}
 
     def _flush(self) -> None:
         """Add what was finished to the store, as one part."""

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ._errors import Stopped
+from ._errors import Stopped, UserError, for_users
 from ._forkserver import ForkServer
 from ._layout import Layout
 from ._lean import import_arrow, imports
-from ._resources import repeats_left
+from ._resources import is_on_cluster, repeats_left
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,8 +24,13 @@ def main(arguments: Sequence[str]) -> int:
         from ._visit import visit
     try:
         visit(manifest, layout, log, forks, repeats_left(int(attempt)))
-    except Stopped as reason:
-        print(f"chunk {manifest.stem}: {reason}", file=sys.stderr)
+    except (Stopped, UserError) as reason:
+        stopped = isinstance(reason, Stopped)
+        text = f"chunk {manifest.stem}: {reason}" if stopped else f"snakestudy: {for_users(reason)}"
+        print(text, file=sys.stderr)
+        if is_on_cluster():  # Snakemake shows this log of a job that failed there
+            with log.open("a") as file:
+                print(text, file=file)
         return 1
     finally:
         forks.close()
