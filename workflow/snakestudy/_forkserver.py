@@ -113,6 +113,9 @@ def _fork(channel: socket.socket, slot_offset: int, descriptors: list[int]) -> i
         _worker.main(*own, slot_offset)
     except EOFError:
         pass  # the visit has no more for it
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as Python itself ends then
+        os.kill(os.getpid(), signal.SIGINT)
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
