@@ -4,12 +4,15 @@ Of plugin 2.8, as seen on SLURM 22.05: states of more than a word ("CANCELLED by
 says after scancel) count as running; so does a preempted job that SLURM does not begin again,
 and a job that has left the queue where squeue is asked; where accounting is switched off, sacct
 fails at every look (snakemake-executor-plugin-slurm#38). Looks come ever more rarely, up to three
-minutes apart, whatever `seconds-between-status-checks` says (#319).
+minutes apart, whatever `seconds-between-status-checks` says (#319); the end of a run, and of one
+that was interrupted, waits until the next look is due.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -31,7 +34,13 @@ def guard() -> None:
         most = self.workflow.remote_execution_settings.seconds_between_status_checks
         return min(seconds.fget(self), most)
 
+    async def sleep(self: Any) -> None:
+        end = time.monotonic() + self.next_seconds_between_status_checks
+        while self.wait and time.monotonic() < end:
+            await asyncio.sleep(0.2)
+
     executor.next_seconds_between_status_checks = property(capped, seconds.fset)
+    executor.sleep = sleep
 
 
 class _Looks:
