@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cluster
@@ -87,6 +88,8 @@ def start(study: Study, *arguments: str) -> subprocess.Popen:
         stdout=(study.path / "said.txt").open("ab"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        # Shells let what they start in the background ignore it.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
