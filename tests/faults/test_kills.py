@@ -86,7 +86,9 @@ def processes(study: Study) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             inside = Path(process.cwd()).is_relative_to(study.path)
-            own = process.environ().get("STUDY_DIR") == str(study.path)
+            # A forked worker has the environment its visit was started with.
+            environ = process.environ()
+            own = str(study.path) in (environ.get("STUDY_DIR"), environ.get("PWD"))
             if process.pid != os.getpid() and (inside or own):
                 found.append(process)
         except (psutil.Error, OSError):
