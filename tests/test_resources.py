@@ -88,6 +88,12 @@ def test_site_that_is_wrong_is_refused(
         read_site()
 
 
+def test_wrong_site_stops_before_anything_is_written(study: Study) -> None:
+    study.write("config/site.yaml", "requeue: true\n")
+    assert "is neither a number nor a word" in study.snakemake("--jobs", "2", ok=False)
+    assert not (study.path / "results").exists()
+
+
 def test_site_is_not_looked_at_here(study: Study) -> None:
     study.write("config/site.yaml", "half: [edit")
     study.snakemake()

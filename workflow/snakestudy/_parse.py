@@ -88,8 +88,8 @@ def prepared(workflow: Any) -> Rules:
     try:
         if plans:
             configfile, overrides = _configuration(workflow)
-            found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
             place = read_site() if slots.jobs else None
+            found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
         else:
             found = published(layout)
             place = submitted_site()
