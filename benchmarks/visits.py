@@ -23,14 +23,8 @@ def rows(repeat: int) -> list[Row]:
         own(study, 1)
         (manifest,) = Path(study, "results/plan/chunks").iterdir()
         verb = [sys.executable, "-m", "snakestudy", "run"]
-        visit = [
-            *verb,
-            str(manifest.relative_to(study)),
-            "results",
-            "runs",
-            "logs/run/one.log",
-            "1",
-        ]
+        path = str(manifest.relative_to(study))
+        visit = [*verb, path, "results", "runs", "logs/run/one.log", "1"]
 
         def of_one_task(_: Path) -> Cost:
             shutil.rmtree(study / "results/.store" / manifest.stem)

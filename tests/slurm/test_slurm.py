@@ -193,17 +193,27 @@ def test_task_killed_for_its_memory_runs_again_in_a_job_with_more(make: Callable
     assert tables(study) == here(study)
 
 
-def test_scancel_of_one_job_nothing_hangs_and_finished_tasks_are_kept(make: Callable) -> None:
+def running_with_four_ended(make: Callable) -> tuple[Study, subprocess.Popen, Counter]:
+    """A study of two jobs of which four tasks have ended, its snakemake, and these tasks."""
     study = make(config(tasks=12, chunk=6, sleep=2))
     running = start(study)
     wait_for(study, running, 4)
-    before = noted(study, "ended")
-    subprocess.run(["scancel", jobs(study, "running")[0]], check=True)
-    assert running.wait(200) == 0, (study.path / "said.txt").read_text()
-    assert len(submitted(study)) == 3
+    return study, running, noted(study, "ended")
+
+
+def check_kept(study: Study, before: Counter) -> None:
+    """No task ended twice, what had ended before did not run again, the tables are right."""
     assert all(noted(study)[task] == 1 for task in before)
     assert set(noted(study, "ended").values()) == {1}
     assert tables(study) == here(study)
+
+
+def test_scancel_of_one_job_nothing_hangs_and_finished_tasks_are_kept(make: Callable) -> None:
+    study, running, before = running_with_four_ended(make)
+    subprocess.run(["scancel", jobs(study, "running")[0]], check=True)
+    assert running.wait(200) == 0, (study.path / "said.txt").read_text()
+    assert len(submitted(study)) == 3
+    check_kept(study, before)
 
 
 def test_node_dies_and_its_jobs_go_on_elsewhere(make: Callable) -> None:
@@ -307,17 +317,12 @@ def test_other_schedulers_through_their_plugins(make: Callable) -> None:
 
 
 def test_ctrl_c_cancels_the_jobs_and_keeps_finished_tasks(make: Callable) -> None:
-    study = make(config(tasks=12, chunk=6, sleep=2))
-    running = start(study)
-    wait_for(study, running, 4)
-    before = noted(study, "ended")
+    study, running, before = running_with_four_ended(make)
     running.send_signal(signal.SIGINT)
     assert running.wait(90) != 0
     cluster.until("no job is left", lambda: not jobs(study))
     finish(study)
-    assert all(noted(study)[task] == 1 for task in before)
-    assert set(noted(study, "ended").values()) == {1}
-    assert tables(study) == here(study)
+    check_kept(study, before)
 
 
 def test_slurmctld_restarted_nothing_runs_again(make: Callable) -> None:

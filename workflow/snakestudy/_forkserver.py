@@ -100,7 +100,6 @@ def _fork(channel: socket.socket, slot_offset: int, descriptors: list[int]) -> i
     try:
         channel.close()
         os.setsid()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
