@@ -19,7 +19,8 @@ test-faults: .venv/tests
 test-slurm: .venv/tests
 	pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test-slurm]'
 	python tests/slurm/cluster.py up
-	pytest --numprocesses 5 tests/slurm
+	pytest --numprocesses 5 -m 'not alone' tests/slurm
+	pytest -m alone tests/slurm
 	python tests/slurm/cluster.py down
 
 bench: .venv/tests

@@ -79,14 +79,16 @@ def rows(repeat: int) -> list[Row]:
         "bare": bare,
     }
     costs = in_turn(sides, repeat)
-    other, found = costs["bare"], []
-    for name, jobs in (("two", 2), ("sixteen", 16)):
-        mine = costs[name]
-        work = f"{TASKS:,} tasks of 0.1 s, {SLOTS} slots in {jobs} jobs"
-        found.append(Row(work, mine, "a bare job array", other, mine.wall / other.wall, 1.5))
-        a_job = mine.cpu / jobs
-        found.append(Row("CPU of one of them", mine, "a bare job array", other, a_job, 5, "s"))
-    return found
+    peer, other = "a bare job array", costs["bare"]
+    two, sixteen = costs["two"], costs["sixteen"]
+    work = f"{TASKS:,} tasks of 0.1 s, {SLOTS} slots"
+    beyond = "CPU of each, beyond the array's"
+    return [
+        Row(f"{work} in 2 jobs", two, peer, other, two.wall / other.wall, 1.5),
+        Row(beyond, two, peer, other, (two.cpu - other.cpu) / 2, unit="s"),
+        Row(f"{work} in 16 jobs", sixteen, peer, other, sixteen.wall / other.wall),
+        Row(beyond, sixteen, peer, other, (sixteen.cpu - other.cpu) / 16, unit="s"),
+    ]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import statistics
 import subprocess
@@ -36,7 +37,7 @@ class Row:
     Attributes:
         work: what was done; peer: what else did it.
         figure: the ratio, or the difference in seconds, that the budget is about.
-        budget: the most it may be; unit: "x", "s" or "MB".
+        budget: the most it may be, if that is fixed; unit: "x", "s" or "MB".
     """
 
     work: str
@@ -44,7 +45,7 @@ class Row:
     peer: str
     other: Cost
     figure: float
-    budget: float
+    budget: float = math.inf
     unit: str = "x"
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class Row:
             f"{self.other.wall:.2f}",
             f"{self.other.peak:.0f}",
             f"**{figure}**" if self.figure > self.budget else figure,
-            f"{self.budget:g} {self.unit}",
+            f"{self.budget:g} {self.unit}" if self.budget < math.inf else "",
         ]
         return f"| {' | '.join(cells)} |"
 

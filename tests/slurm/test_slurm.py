@@ -46,10 +46,7 @@ def simulate(p):
     note("ended", p)
     return {"y": p["x"] ** 2}
 """
-CLUSTER = [
-    *("--workflow-profile", "slurm"),
-    *("--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "5"),
-]
+CLUSTER = ["--workflow-profile", "slurm"]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -282,6 +279,7 @@ def test_preempted_job_is_repeated(make: Callable) -> None:
     assert tables(study) == here(study)
 
 
+@pytest.mark.alone
 def test_cluster_without_accounting_ends_all_the_same(make: Callable) -> None:
     study = make(config(tasks=4, chunk=2))
     cluster.stop("slurmdbd")  # sacct fails at every look, squeue does not
@@ -305,6 +303,16 @@ def test_resources_of_study_and_site_reach_the_job(make: Callable) -> None:
     assert "TimeLimit=00:15:00" in shown
 
 
+def test_tasks_start_steps_of_their_own(make: Callable) -> None:
+    command = '[srun, --ntasks, "1", --cpus-per-task, "2", printenv, SLURM_STEP_ID]'
+    study = make(
+        f"study: s\ndesign: {{grid: {{x: [1]}}}}\ntask: {{command: {command}, threads: 2}}\n"
+    )
+    finish(study, seconds=60)
+    (printed,) = study.path.glob("runs/**/stdout.log")
+    assert printed.read_text() == "0\n"
+
+
 def test_other_schedulers_through_their_plugins(make: Callable) -> None:
     study = make(config(tasks=8, chunk=2))
     submit = (
@@ -325,6 +333,7 @@ def test_ctrl_c_cancels_the_jobs_and_keeps_finished_tasks(make: Callable) -> Non
     check_kept(study, before)
 
 
+@pytest.mark.alone
 def test_slurmctld_restarted_nothing_runs_again(make: Callable) -> None:
     study = make(config(tasks=12, chunk=6, sleep=2))
     running = start(study)

@@ -12,7 +12,7 @@ from typing import Any
 from ._errors import UserError
 
 SITE = Path("config/site.yaml")
-# Beside its tasks, a job on a cluster is up to two nested Snakemakes and a visit.
+# Beside its tasks, a job on a cluster is a nested Snakemake, a visit and its workers.
 ALLOWANCE_MB = 600
 ALLOWANCE_SECONDS = 300
 _SITE, _REPEATS = "SNAKESTUDY_SITE", "SNAKESTUDY_REPEATS"  # told to jobs by their environment

@@ -5,7 +5,9 @@ says after scancel) count as running; so does a preempted job that SLURM does no
 and a job that has left the queue where squeue is asked; where accounting is switched off, sacct
 fails at every look (snakemake-executor-plugin-slurm#38). Looks come ever more rarely, up to three
 minutes apart, whatever `seconds-between-status-checks` says (#319); the end of a run, and of one
-that was interrupted, waits until the next look is due.
+that was interrupted, waits until the next look is due. A job starts a Snakemake that starts a step
+with srun that starts a Snakemake (#467): seconds of each job, a request to slurmctld, and tasks
+that call srun themselves find the job's CPUs taken.
 """
 
 from __future__ import annotations
@@ -13,11 +15,11 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
 from typing import Any
 
 _ENDS = {"PREEMPTED": "CANCELLED", "REVOKED": "CANCELLED"}  # words that the plugin takes for an end
-_MISSED = 3  # looks after which a job that was there is gone
+_MISSED = 30  # seconds after which a job that was there is gone
+_BEGAN = time.monotonic()
 
 
 def guard() -> None:
@@ -28,19 +30,22 @@ def guard() -> None:
     plugin.guarded = True
     plugin.query_job_status = _Looks(plugin, plugin.query_job_status)
     executor = plugin.Executor
-    seconds = executor.next_seconds_between_status_checks
+    executor.sleep = _sleep
+    arguments = executor.additional_general_args
 
-    def capped(self: Any) -> float:
-        most = self.workflow.remote_execution_settings.seconds_between_status_checks
-        return min(seconds.fget(self), most)
+    def without_step(self: Any) -> str:
+        # Jobs of an array find out in their step what to run.
+        return arguments(self) if self.array_jobs else "--executor local --jobs 1"
 
-    async def sleep(self: Any) -> None:
-        end = time.monotonic() + self.next_seconds_between_status_checks
-        while self.wait and time.monotonic() < end:
-            await asyncio.sleep(0.2)
+    executor.additional_general_args = without_step
 
-    executor.next_seconds_between_status_checks = property(capped, seconds.fset)
-    executor.sleep = sleep
+
+async def _sleep(self: Any) -> None:
+    """Until the next look: a tenth of the run's time so far, for short runs should end soon."""
+    most = self.workflow.remote_execution_settings.seconds_between_status_checks
+    end = time.monotonic() + min(max(2, (time.monotonic() - _BEGAN) / 10), most)
+    while self.wait and time.monotonic() < end:
+        await asyncio.sleep(0.2)
 
 
 class _Looks:
@@ -48,7 +53,8 @@ class _Looks:
 
     def __init__(self, plugin: Any, ask: Any) -> None:
         self.plugin, self.ask = plugin, ask
-        self.missed: Counter[str] = Counter()  # jobs seen so far: looks since that they are gone
+        self.seen: set[str] = set()
+        self.missed: dict[str, float] = {}  # since when a job that was seen is not there
 
     async def __call__(self, command: str, logger: Any) -> tuple[dict[str, str] | None, Any]:
         found, seconds = await self.ask(command, logger)
@@ -58,8 +64,9 @@ class _Looks:
         if found is None:
             return found, seconds
         states = {job: state.split()[0] for job, state in found.items() if state}
-        for job in set(self.missed) | set(states):
-            self.missed[job] = 0 if job in states else self.missed[job] + 1
+        now = time.monotonic()
+        self.seen |= set(states)
+        self.missed = {job: self.missed.get(job, now) for job in self.seen - set(states)}
         # Snakemake looks for the outputs of a job in this state, and takes it for failed without.
-        gone = {job: "UNKNOWN" for job, times in self.missed.items() if times >= _MISSED}
+        gone = {job: "UNKNOWN" for job, since in self.missed.items() if now - since >= _MISSED}
         return {job: _ENDS.get(state, state) for job, state in states.items()} | gone, seconds
