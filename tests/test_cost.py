@@ -128,6 +128,15 @@ def test_nothing_to_do_starts_no_process_and_imports_no_tables_and_no_design(
     assert not heavy & set(process.modules)
 
 
+def test_a_visit_with_nothing_to_do_imports_no_tables(study, tmp_path):
+    study.snakemake()
+    processes, _ = recorded(study, tmp_path, "--forcerun", "run")
+    visits = of_verb(processes, "run")
+    assert visits
+    for process in visits:
+        assert not {"pyarrow", "numpy", "snakestudy._visit"} & set(process.modules)
+
+
 def test_files_read_at_parse_do_not_grow_with_finished_tasks(study, tmp_path):
     read = []
     for tasks in (4, 400):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,11 +75,15 @@ class State:
         manifest: hash of the manifest it was brought up to.
         limits: digest of the tasks' limits then.
         rows: counts over its active tasks.
+        manifest_sha256: of the manifest's file.
+        links: name -> bytes of the store's files that are its outputs; empty if they are copies.
     """
 
     manifest: str
     limits: str
     rows: tuple[Rows, ...]
+    manifest_sha256: str = ""
+    links: dict[str, int] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         write_json(directory / "state.json", asdict(self))
@@ -89,9 +93,7 @@ class State:
         """None if the chunk's first visit has not ended, or the file cannot be read."""
         try:
             values = json.loads((directory / "state.json").read_text())
-            return cls(
-                values["manifest"], values["limits"], tuple(Rows(*r) for r in values["rows"])
-            )
+            return cls(**{**values, "rows": tuple(Rows(*row) for row in values["rows"])})
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from ._errors import UserError
 from ._ids import as_numbers, is_among, places
 from ._layout import Layout
 from ._manifest import Manifest
+from ._settled import link
 from ._state import metrics_in
 from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
 
@@ -250,30 +251,24 @@ def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
 
 
 def project(
-    store: Store, part: int, names: Iterable[str], layout: Layout, manifest: Manifest, footer: dict
-) -> None:
-    """Make the outputs of a compacted part: hard links if it holds just the active tasks."""
+    store: Store, part: int, names: Sequence[str], layout: Layout, manifest: Manifest, footer: dict
+) -> dict[str, int]:
+    """Make the outputs of a compacted part: hard links if it holds just the active tasks.
+
+    Returns:
+        As `State.links`.
+    """
     active = manifest.of_active().table["task_id"]
     same = read(store.table("metadata", part), ["task_id"])["task_id"].equals(active)
+    links = {}
     for name in names:
         source, output = store.table(name, part), layout.output(name, manifest.chunk)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if not (same and _linked(source, output)):
+        if same and link(source, output):
+            links[name] = source.stat().st_size
+        else:
             table = _of_active(store, part, source, manifest, footer)
             write(table, output, {**footer, "table": name})
-
-
-def _linked(source: Path, output: Path) -> bool:
-    """Put a hard link in the place of an output, if there is a source and links can be made."""
-    temporary = output.with_name(f".{output.name}.{os.getpid()}")
-    try:
-        os.link(source, temporary)
-        os.replace(temporary, output)
-        os.utime(output)  # an older link would look outdated beside its manifest
-        return True
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        return False
+    return links if len(links) == len(names) else {}
 
 
 def _of_active(

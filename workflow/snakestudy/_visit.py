@@ -26,6 +26,7 @@ from ._manifest import Manifest
 from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
+from ._settled import sha256_of
 from ._state import Rows, State, limits_of, write_json
 from ._store import Store, of_tasks, project
 from ._times import back_to_now
@@ -43,10 +44,12 @@ class Visit:
     """One visit of a chunk; `run` does it all.
 
     Attributes:
+        sha256: of the manifest's file, no later than it was read.
         repeats: how often the job may still be repeated if this visit fails.
     """
 
     manifest: Manifest
+    sha256: str
     layout: Layout
     plan: int
     log: BinaryIO
@@ -83,7 +86,7 @@ class Visit:
             if todo:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(self.store.directory):
-                    replace(state, manifest="").save(self.store.directory)
+                    replace(state, manifest="", links={}).save(self.store.directory)
                 dead = {task for task, deaths in struck.items() if deaths >= 2}
                 died = [i for i, task in enumerate(todo.task_id) if task in dead] if dead else []
                 alive = [i for i, task in enumerate(todo.task_id) if task not in dead]
@@ -230,11 +233,11 @@ class Visit:
             raise Stopped(f"{len(active) - len(own)} tasks have no row")
         footer = self._footer()
         part = self.store.compact(self.manifest, rows, footer)
-        State(self.manifest.hash, limits_of(self.order["task"]), _counted(own)).save(
-            self.store.directory
-        )
+        state = State(self.manifest.hash, limits_of(self.order["task"]), _counted(own))
+        state.save(self.store.directory)
         names = [*self.wanted, "metadata"]
-        project(self.store, part, names, self.layout, self.manifest, footer)
+        links = project(self.store, part, names, self.layout, self.manifest, footer)
+        replace(state, manifest_sha256=self.sha256, links=links).save(self.store.directory)
 
     def _footer(self) -> dict[str, Any]:
         return {
@@ -294,12 +297,13 @@ def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, rep
     Raises:
         UserError, Stopped: if the chunk could not be brought up to its manifest.
     """
+    sha256 = sha256_of(manifest_path)
     manifest = Manifest.load(manifest_path)
     if manifest.chunk != manifest_path.stem:
         raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        Visit(manifest, layout, layout.newest_plan(), file, forks, repeats).run()
+        Visit(manifest, sha256, layout, layout.newest_plan(), file, forks, repeats).run()
 
 
 def _counted(rows: pa.Table) -> tuple[Rows, ...]:

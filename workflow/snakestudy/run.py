@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ._errors import Stopped, UserError, for_users
-from ._forkserver import ForkServer
 from ._layout import Layout
 from ._lean import import_arrow, imports
 from ._resources import is_on_cluster, repeats_left
+from ._settled import publish_again
 
 
 def main(arguments: Sequence[str]) -> int:
     *paths, attempt = arguments
     manifest, results, runs, log = map(Path, paths)
     layout = Layout(results, runs)
+    if publish_again(manifest, layout):
+        return 0
     with imports():
+        from ._forkserver import ForkServer
+
         # Before pyarrow, which workers do without; a chunk with a state may have nothing to do.
         forks = ForkServer(soon=not layout.chunk_store(manifest.stem).exists())
         import_arrow()
