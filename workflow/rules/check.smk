@@ -7,7 +7,5 @@ rule check:
         "<logs>/check.log",
     retries: 0
     localrule: True
-    params:
-        command=_parse.command("check", *study.directories),
     shell:
-        "{params.command} 2>&1 | tee {log:q} >&2"
+        _parse.command("check", *study.directories) + " 2>&1 | tee {log:q} >&2"

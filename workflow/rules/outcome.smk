@@ -11,7 +11,6 @@ rule outcome:
         "<logs>/outcome.log",
     retries: 0
     localrule: True
-    params:
-        command=_parse.command("outcome", *study.directories, study.on_failure),
     shell:
-        "{params.command} 2>&1 | tee {log:q} >&2"
+        _parse.command("outcome", *study.directories, study.on_failure)
+        + " 2>&1 | tee {log:q} >&2"

@@ -12,7 +12,6 @@ rule plan:
         "<logs>/plan.log",
     retries: 0
     localrule: True
-    params:
-        command=_parse.command("plan", study.proposal, study.layout.results),
     shell:
-        "{params.command} 2> {log:q} || (cat {log:q} >&2; exit 1)"
+        _parse.command("plan", study.proposal, study.layout.results)
+        + " 2> {log:q} || (cat {log:q} >&2; exit 1)"

@@ -13,8 +13,6 @@ rule run:
     threads: study.threads
     resources:
         **study.resources,
-    params:
-        command=_parse.command("run"),
-        directories=_parse.quoted(*study.directories[:2]),
     shell:
-        "{params.command} {input.manifest:q} {params.directories} {log:q} {resources.attempt}"
+        _parse.command("run", *study.directories[:2])
+        + " {input.manifest:q} {log:q} {resources.attempt}"

@@ -11,7 +11,5 @@ rule tasks:
     log:
         "<logs>/tasks.log",
     localrule: True
-    params:
-        command=_parse.command("tasks", study.layout.results),
     shell:
-        "{params.command} 2> {log:q}"
+        _parse.command("tasks", study.layout.results) + " 2> {log:q}"

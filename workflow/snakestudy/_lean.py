@@ -21,30 +21,32 @@ def imports() -> Iterator[None]:
         gc.enable()
 
 
-def import_arrow() -> None:
+_SYSTEMS = tuple(f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
+
+
+def import_arrow(without: tuple[str, ...] = ("pandas", "cloudpickle", *_SYSTEMS)) -> None:
     """Import pyarrow.parquet without what pyarrow can do without.
 
     That is pandas, which it looks for at its first array (half a second), and what serves to
     pickle functions and to reach other file systems (a tenth of a small visit). Only for
     processes that run no code of the study's: pyarrow then takes a DataFrame's column for any
-    sequence.
+    sequence, until it makes its first DataFrame.
     """
-    sys.meta_path.insert(0, _Without)
+    finder = _Without(without)
+    sys.meta_path.insert(0, finder)
     try:
         importlib.import_module("pyarrow.parquet")
         importlib.import_module("pyarrow").array([0])
     finally:
-        sys.meta_path.remove(_Without)
+        sys.meta_path.remove(finder)
 
 
 class _Without:
     """A finder of modules that denies there are some."""
 
-    names = frozenset(
-        ["pandas", "cloudpickle"] + [f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3")]
-    )
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
 
-    @staticmethod
-    def find_spec(name: str, *_: Any) -> None:
-        if name in _Without.names:
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name in self.names:
             raise ModuleNotFoundError(name=name)

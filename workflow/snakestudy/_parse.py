@@ -112,12 +112,12 @@ def outputs(study: Rules) -> list[str]:
 
 
 def command(verb: str, *arguments: Any) -> str:
-    """The command line of a verb, run by the Python that runs Snakemake."""
-    return quoted(sys.executable, "-m", "snakestudy", verb, *arguments)
+    """The command line of a verb, run by the Python that runs Snakemake; text of a rule's shell.
 
-
-def quoted(*words: Any) -> str:
-    return shlex.join(map(str, words))
+    As `params` it would cost half a second a run: Snakemake imports pandas to look at params.
+    """
+    words = (sys.executable, "-m", "snakestudy", verb, *arguments)
+    return shlex.join(map(str, words)).replace("{", "{{").replace("}", "}}")
 
 
 def _configuration(workflow: Any) -> tuple[str, dict[str, Any]]:
@@ -131,4 +131,4 @@ def _configuration(workflow: Any) -> tuple[str, dict[str, Any]]:
     return (files[0] if files else "config/config.yaml"), given
 
 
-__all__ = ["CHUNK", "Rules", "command", "outputs", "prepared", "quoted"]
+__all__ = ["CHUNK", "Rules", "command", "outputs", "prepared"]

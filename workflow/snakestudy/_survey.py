@@ -17,6 +17,7 @@ from ._digest import Fingerprints, Science, changes, design_files, science_of, s
 from ._errors import UserError, nearest
 from ._ids import Memo
 from ._layout import Layout
+from ._lean import import_arrow
 from ._situation import Past, Plan, Situation
 from ._stage import check_task, inputs_digest, is_own, placeholders
 from ._state import State, load_record, load_states, made_by
@@ -59,6 +60,8 @@ class Survey:
         known = self.fingerprints.design.get(self._sources)
         if self._is_current(known):
             return self._newest()
+        if not any("python" in block for _, block in keyed(self.now.study.config["design"])):
+            import_arrow(without=("pandas",))
         design = self.design()
         self.fingerprints.design = {self._sources: design.digest}
         if known is None and self._is_current(design.digest):

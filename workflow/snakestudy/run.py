@@ -15,7 +15,7 @@ from ._settled import publish_again
 
 def main(arguments: Sequence[str]) -> int:
     *paths, attempt = arguments
-    manifest, results, runs, log = map(Path, paths)
+    results, runs, manifest, log = map(Path, paths)
     layout = Layout(results, runs)
     if publish_again(manifest, layout):
         return 0
