@@ -21,16 +21,17 @@ def imports() -> Iterator[None]:
         gc.enable()
 
 
-_SYSTEMS = tuple(f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
+_SYSTEMS = (f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
+_SPARE = ("pandas", "cloudpickle", "dateutil", *_SYSTEMS)
 
 
-def import_arrow(without: tuple[str, ...] = ("pandas", "cloudpickle", *_SYSTEMS)) -> None:
+def import_arrow(without: tuple[str, ...] = _SPARE) -> None:
     """Import pyarrow.parquet without what pyarrow can do without.
 
     That is pandas, which it looks for at its first array (half a second), and what serves to
-    pickle functions and to reach other file systems (a tenth of a small visit). Only for
-    processes that run no code of the study's: pyarrow then takes a DataFrame's column for any
-    sequence, until it makes its first DataFrame.
+    pickle functions, to add months and to reach other file systems (a tenth of a small visit).
+    Only for processes that run no code of the study's: pyarrow then takes a DataFrame's column
+    for any sequence, until it makes its first DataFrame.
     """
     finder = _Without(without)
     sys.meta_path.insert(0, finder)
