@@ -36,7 +36,14 @@ def test_outputs_that_are_gone_are_linked_again(layout: Layout) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    ["manifest changed", "store cut", "store has another part", "state gone", "job died there"],
+    [
+        "manifest changed",
+        "store cut",
+        "bit of the store flipped",
+        "store has another part",
+        "state gone",
+        "job died there",
+    ],
 )
 def test_any_difference_leaves_it_to_a_whole_visit(layout: Layout, change: str) -> None:
     manifest = manifest_of(layout)
@@ -46,6 +53,10 @@ def test_any_difference_leaves_it_to_a_whole_visit(layout: Layout, change: str) 
         manifest.write_bytes(manifest.read_bytes() + b" ")
     elif change == "store cut":
         (part / "metadata.parquet").write_bytes(b"PAR1")
+    elif change == "bit of the store flipped":
+        content = bytearray((part / "fit.parquet").read_bytes())
+        content[9] ^= 1
+        (part / "fit.parquet").write_bytes(content)
     elif change == "store has another part":
         part.with_name("000009").mkdir()
     elif change == "state gone":

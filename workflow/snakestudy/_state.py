@@ -76,14 +76,14 @@ class State:
         limits: digest of the tasks' limits then.
         rows: counts over its active tasks.
         manifest_sha256: of the manifest's file.
-        links: name -> bytes of the store's files that are its outputs; empty if they are copies.
+        links: name -> SHA-256 of the store's files that are its outputs; empty if they are copies.
     """
 
     manifest: str
     limits: str
     rows: tuple[Rows, ...]
     manifest_sha256: str = ""
-    links: dict[str, int] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
 
     def save(self, directory: Path) -> None:
         write_json(directory / "state.json", asdict(self))

@@ -24,7 +24,7 @@ from ._errors import UserError
 from ._ids import as_numbers, is_among, places
 from ._layout import Layout
 from ._manifest import Manifest
-from ._settled import link
+from ._settled import link, sha256_of
 from ._state import metrics_in
 from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
 
@@ -252,7 +252,7 @@ def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
 
 def project(
     store: Store, part: int, names: Sequence[str], layout: Layout, manifest: Manifest, footer: dict
-) -> dict[str, int]:
+) -> dict[str, str]:
     """Make the outputs of a compacted part: hard links if it holds just the active tasks.
 
     Returns:
@@ -264,7 +264,7 @@ def project(
     for name in names:
         source, output = store.table(name, part), layout.output(name, manifest.chunk)
         if same and link(source, output):
-            links[name] = source.stat().st_size
+            links[name] = sha256_of(source)
         else:
             table = _of_active(store, part, source, manifest, footer)
             write(table, output, {**footer, "table": name})
