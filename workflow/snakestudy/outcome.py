@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy
+
 from ._errors import counted
 from ._layout import Layout
 from ._state import load_record, load_states, write_json
-from ._tables import read, rows_in, schema_of
+from ._tables import read, rows_in, schema_of, taken
 
 SHOWN = 5  # failures told one by one
 
@@ -48,10 +50,10 @@ def failures(record: dict[str, Any], layout: Layout, most: int) -> list[dict[str
     """The first failed tasks: task_id, error, and the log that tells more."""
     found: list[dict[str, Any]] = []
     for chunk in record["chunks"]:
-        rows = read(layout.metadata(chunk), ["task_id", "status", "error"]).to_pylist()
-        for row in rows:
-            if row["status"] == "success":
-                continue
+        table = read(layout.metadata(chunk), ["task_id", "status", "error"])
+        statuses = enumerate(table["status"].to_pylist())
+        failed = numpy.array([at for at, status in statuses if status != "success"], dtype=int)
+        for row in taken(table, failed[:most]).to_pylist():
             own = layout.run_directory(row["task_id"]) / "stderr.log"
             row["log"] = own if own.exists() else layout.logs / "run" / f"{chunk}.log"
             found.append(row)

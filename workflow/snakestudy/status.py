@@ -61,9 +61,10 @@ def describe(layout: Layout) -> str:
         lines.append(f"  changed since that plan: {', '.join(moved[:MOST])}{more}")
     if unfinished:
         lines.append(f"  chunks unfinished: {len(unfinished)}, of which visited now: {running}")
-    finished = [chunk for chunk in record["chunks"] if layout.metadata(chunk).exists()]
-    for row in failures({**record, "chunks": finished}, layout, SHOWN):
-        lines.append(f"  failed: {row['task_id']}: {row['error']}\n    see {row['log']}")
+    if failure:
+        finished = [chunk for chunk in record["chunks"] if layout.metadata(chunk).exists()]
+        for row in failures({**record, "chunks": finished}, layout, SHOWN):
+            lines.append(f"  failed: {row['task_id']}: {row['error']}\n    see {row['log']}")
     return "\n".join(lines)
 
 
