@@ -14,7 +14,6 @@ import pytest
 
 from snakestudy._config import Study, resolve
 from snakestudy._digest import (
-    Fingerprints,
     Science,
     changes,
     imported,
@@ -23,6 +22,7 @@ from snakestudy._digest import (
     settled,
 )
 from snakestudy._errors import UserError
+from snakestudy._fingerprints import Fingerprints
 
 CODE = '''\
 """What it is."""

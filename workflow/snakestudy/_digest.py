@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ._code import command_files, imported, named_files, python_files, same_code
 from ._config import Study, Task
 from ._errors import UserError
-from ._state import write_json
+from ._fingerprints import Fingerprints
 from ._values import canonical, digest_of
-
-_RACY_NS = 2_000_000_000  # a file this young may change again within its own time stamp
-
-
-@dataclass
-class Fingerprints:
-    """SHA-256 of files; a file whose size and mtime are known is not read again."""
-
-    known: dict[str, list[Any]] = field(default_factory=dict)  # path -> [size, mtime_ns, sha256]
-    seen: dict[str, list[Any]] = field(default_factory=dict)  # what this process asked for
-    design: dict[str, str] = field(
-        default_factory=dict
-    )  # digest of what it is made from -> its own
-
-    @classmethod
-    def load(cls, path: Path) -> Fingerprints:
-        try:
-            held = json.loads(path.read_text())
-            return cls(held["files"], design=held["design"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls()
-
-    def save(self, path: Path) -> None:
-        """Keep what was seen, if it differs from what was known and there is a store."""
-        young = time.time_ns() - _RACY_NS
-        seen = {name: entry for name, entry in self.seen.items() if entry[1] < young}
-        held = {"files": seen, "design": self.design}
-        if path.parent.is_dir() and held != _held(path):
-            write_json(path, held)
-
-    def sha256(self, path: str) -> str:
-        """
-        Raises:
-            OSError: if it is no file that can be read.
-        """
-        stat = os.stat(path)
-        known = self.seen.get(path) or self.known.get(path)
-        if not known or known[:2] != [stat.st_size, stat.st_mtime_ns]:
-            with open(path, "rb") as file:
-                known = [
-                    stat.st_size,
-                    stat.st_mtime_ns,
-                    hashlib.file_digest(file, "sha256").hexdigest(),
-                ]
-        self.seen[path] = known
-        return known[2]
-
-
-def _held(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 @dataclass(frozen=True)

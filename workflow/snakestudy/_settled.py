@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
+from ._fingerprints import sha256_of
 from ._layout import Layout
 from ._state import State
 from ._times import back_to_now
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def publish_again(manifest: Path, layout: Layout) -> bool:

@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from ._done import HOST
 from ._errors import UserError
+from ._fingerprints import sha256_of
 from ._ids import as_numbers, is_among, places
 from ._layout import Layout
 from ._manifest import Manifest
-from ._settled import link, sha256_of
+from ._settled import link
 from ._state import metrics_in
 from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
 

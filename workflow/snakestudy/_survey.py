@@ -13,8 +13,9 @@ import numpy
 from . import _plan
 from ._columns import Part, size
 from ._config import Study, keyed
-from ._digest import Fingerprints, Science, changes, design_files, science_of, settled
+from ._digest import Science, changes, design_files, science_of, settled
 from ._errors import UserError, nearest
+from ._fingerprints import Fingerprints
 from ._ids import Memo
 from ._layout import Layout
 from ._lean import import_arrow

@@ -30,7 +30,7 @@ from ._streams import prints_to, restore_streams
 from ._values import as_text, nest
 
 if TYPE_CHECKING:
-    from ._digest import Fingerprints
+    from ._fingerprints import Fingerprints
     from ._todo import Item
 
 ERROR_LENGTH = 500
@@ -164,7 +164,7 @@ class Runner:
 
     @cached_property
     def _fingerprints(self) -> Fingerprints:
-        from ._digest import Fingerprints
+        from ._fingerprints import Fingerprints
 
         return Fingerprints()
 

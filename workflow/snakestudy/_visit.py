@@ -17,16 +17,15 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from ._deadline import of_this_job
-from ._digest import Fingerprints
 from ._done import SLOT, Result, alone
 from ._errors import Stopped, UserError, counted
+from ._fingerprints import Fingerprints, sha256_of
 from ._forkserver import ForkServer
 from ._layout import Layout, aside
 from ._manifest import Manifest
 from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
-from ._settled import sha256_of
 from ._state import Rows, State, limits_of, write_json
 from ._store import Store, of_tasks, project
 from ._times import back_to_now
