@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,18 +46,18 @@ def tables(record: dict[str, Any], layout: Layout) -> dict[str, dict[str, Any]]:
     return found
 
 
-def failures(record: dict[str, Any], layout: Layout, most: int) -> list[dict[str, Any]]:
-    """The first failed tasks: task_id, error, and the log that tells more."""
-    found: list[dict[str, Any]] = []
-    for chunk in record["chunks"]:
+def failures(chunks: Iterable[str], layout: Layout) -> list[str]:
+    """Lines on the first failed tasks: task_id, error, and the log that tells more."""
+    found: list[str] = []
+    for chunk in chunks:
         table = read(layout.metadata(chunk), ["task_id", "status", "error"])
         statuses = enumerate(table["status"].to_pylist())
         failed = numpy.array([at for at, status in statuses if status != "success"], dtype=int)
-        for row in taken(table, failed[:most]).to_pylist():
+        for row in taken(table, failed[:SHOWN]).to_pylist():
             own = layout.run_directory(row["task_id"]) / "stderr.log"
-            row["log"] = own if own.exists() else layout.logs / "run" / f"{chunk}.log"
-            found.append(row)
-            if len(found) == most:
+            log = own if own.exists() else layout.logs / "run" / f"{chunk}.log"
+            found.append(f"  failed: {row['task_id']}: {row['error']}\n    see {log}")
+            if len(found) == SHOWN:
                 return found
     return found
 
@@ -78,10 +78,8 @@ def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str
     if found["tables"]:
         first = layout.results / next(iter(found["tables"]))
         lines.append(f"  read one as a table: pandas.read_parquet({str(first)!r})")
-    for failure in failures(record, layout, SHOWN) if found["failure"] else ():
-        lines.append(
-            f"  failed: {failure['task_id']}: {failure['error']}\n    see {failure['log']}"
-        )
+    if found["failure"]:
+        lines += failures(record["chunks"], layout)
     if found["failure"] > SHOWN:
         lines.append(f"  ... and {found['failure'] - SHOWN} more: see {layout.results}/metadata")
     if found["given_up"]:

@@ -12,7 +12,7 @@ from ._errors import UserError
 from ._layout import Layout, enter
 from ._state import load_record, load_states
 from ._store import Store
-from .outcome import SHOWN, counts, failures
+from .outcome import counts, failures
 
 MOST = 6  # changes of the environment named one by one
 
@@ -63,8 +63,7 @@ def describe(layout: Layout) -> str:
         lines.append(f"  chunks unfinished: {len(unfinished)}, of which visited now: {running}")
     if failure:
         finished = [chunk for chunk in record["chunks"] if layout.metadata(chunk).exists()]
-        for row in failures({**record, "chunks": finished}, layout, SHOWN):
-            lines.append(f"  failed: {row['task_id']}: {row['error']}\n    see {row['log']}")
+        lines += failures(finished, layout)
     return "\n".join(lines)
 
 
