@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ._state import write_json
+from ._state import read_json, write_json
 
 _RACY_NS = 2_000_000_000  # a file this young may change again within its own time stamp
 
@@ -43,7 +43,7 @@ class Fingerprints:
         young = time.time_ns() - _RACY_NS
         seen = {name: entry for name, entry in self.seen.items() if entry[1] < young}
         held = {"files": seen, "design": self.design}
-        if path.parent.is_dir() and held != _held(path):
+        if path.parent.is_dir() and held != read_json(path):
             write_json(path, held)
 
     def sha256(self, path: str) -> str:
@@ -57,10 +57,3 @@ class Fingerprints:
             known = [stat.st_size, stat.st_mtime_ns, sha256_of(path)]
         self.seen[path] = known
         return known[2]
-
-
-def _held(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None

@@ -21,7 +21,7 @@ def imports() -> Iterator[None]:
         gc.enable()
 
 
-_SYSTEMS = (f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
+_SYSTEMS = tuple(f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
 _SPARE = ("pandas", "cloudpickle", "dateutil", *_SYSTEMS)
 
 

@@ -98,6 +98,14 @@ class State:
             return None
 
 
+def read_json(path: Path, otherwise: Any = None) -> Any:
+    """What a file of JSON holds, or else, if it cannot be read, what is given."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return otherwise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON whole or not at all."""
     write_bytes(path, json.dumps(value, ensure_ascii=False).encode())

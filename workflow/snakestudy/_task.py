@@ -25,7 +25,7 @@ from ._metrics import by_metric, read_metric
 from ._rows import RowError, as_columns, load_function
 from ._scratch import Scratch
 from ._stage import fill, inputs_digest, is_own, stage
-from ._state import inputs_in
+from ._state import inputs_in, read_json
 from ._streams import prints_to, restore_streams
 from ._values import as_text, nest
 
@@ -353,10 +353,7 @@ def fresh_directory(directory: Path) -> Path:
 
 def _noted(directory: Path) -> dict[str, Any]:
     """What a run directory's task.json says; nothing if there is none."""
-    try:
-        return json.loads((directory / "task.json").read_text())
-    except (OSError, ValueError):
-        return {}
+    return read_json(directory / "task.json", {})
 
 
 def _one_line(error: BaseException) -> str:

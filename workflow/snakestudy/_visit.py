@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import sys
@@ -26,7 +25,7 @@ from ._manifest import Manifest
 from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
-from ._state import Rows, State, limits_of, write_json
+from ._state import Rows, State, limits_of, read_json, write_json
 from ._store import Store, of_tasks, project
 from ._times import back_to_now
 from ._todo import Todo
@@ -98,7 +97,7 @@ class Visit:
     def _struck(self) -> dict[str, int]:
         """Tasks at which jobs died without a trace, and how often, with the code as it is."""
         file, strikes = self.store.directory / "running", self.store.directory / "strikes.json"
-        noted, accepts = _read_json(strikes, {}), self.order["accepts"]
+        noted, accepts = read_json(strikes, {}), self.order["accepts"]
         counts = Counter(noted["tasks"] if noted.get("digest") in accepts else {})
         try:
             slots = file.read_bytes()
@@ -314,10 +313,3 @@ def _counted(rows: pa.Table) -> tuple[Rows, ...]:
         Rows(*key, count, float(seconds[[other == key for other in keys]].sum()))
         for key, count in sorted(Counter(keys).items())
     )
-
-
-def _read_json(path: Path, otherwise: Any) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return otherwise
