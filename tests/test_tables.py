@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from snakestudy._store import Store
 from snakestudy._tables import (
+    Unreadable,
     array,
     conform,
     footer_of,
@@ -252,3 +254,39 @@ def test_any_columns_stack_keep_their_nulls_and_read_as_one_data_set(
     for number, part in enumerate(tables):
         write(conform(part, schema), directory / f"{number}.parquet", {})
     assert len(pd.read_parquet(directory)) == len(cells)
+
+
+# readers of a store
+
+
+def add_part(store: Store, task_id: str) -> int:
+    return store.add({"metadata": table(task_id=[task_id])}, {})
+
+
+def test_parts_that_a_visit_replaces_while_they_are_read_are_read_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    add_part(store, "a")
+    add_part(store, "b")
+    seen: list[list[int]] = []
+
+    def tasks_of(parts: list[int]) -> list[str]:
+        seen.append(parts)
+        if len(seen) <= 2:  # first between two files, then after the last
+            add_part(store, f"compacted {len(seen)}")
+        first = [read(store.table("metadata", part))["task_id"][0].as_py() for part in parts[:1]]
+        if len(seen) <= 2:
+            for part in parts:
+                (store.parts / f"{part:06d}").rename(store.parts / f".{part:06d}")
+        rest = [read(store.table("metadata", part))["task_id"][0].as_py() for part in parts[1:]]
+        return first + rest
+
+    assert store.at_once(tasks_of) == ["compacted 2"]
+    assert seen == [[1, 2], [3], [4]]
+
+
+def test_damaged_part_is_told_to_its_reader_and_not_read_for_ever(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.table("metadata", add_part(store, "a"))
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(Unreadable):
+        store.at_once(lambda parts: [read(store.table("metadata", part)) for part in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from ._columns import Part
+    from ._store import Store
 
 Counts = Callable[[str, list[str]], bool]
 
@@ -95,26 +97,20 @@ class Results:
         Args:
             counts: says by digest and the chunk's kept digests which rows to take.
         """
-        from pyarrow import array, compute, string, table
+        from pyarrow import array, string, table
 
         from ._manifest import Manifest
         from ._store import Store
-        from ._tables import read, stack
+        from ._tables import stack
 
         found = []
         for chunk, entry in self._record()["chunks"].items():
-            store = Store(self.layout.chunk_store(chunk))
-            rows = store.rows()
             manifest = Manifest.of(self.layout, chunk)
-            active = manifest.active_ids if manifest else []
-            if counts is not None:
-                rows = {i: row for i, row in rows.items() if counts(row.digest, entry["kept"])}
-            for part in store.numbers():
-                last = [i for i in active if i in rows and rows[i].part == part]
-                if store.table(name, part).exists():
-                    own = read(store.table(name, part))
-                    keep = compute.is_in(own["task_id"], value_set=array(last, string()))
-                    found.append(own.filter(keep))
+            if manifest is not None:
+                store = Store(self.layout.chunk_store(chunk))
+                kept = counts and functools.partial(counts, kept=entry["kept"])
+                read = functools.partial(_last, store, name, manifest.active_ids, kept)
+                found += store.at_once(read)
         empty = table({"task_id": array([], string()), "status": array([], string())})
         return stack(found) if found else empty
 
@@ -174,6 +170,30 @@ class Results:
         if missing:
             raise UserError("is not there yet", file=str(missing[0]), fix=fix)
         return stack([read(path) for path in paths])
+
+
+def _last(
+    store: Store, name: str, active: list[str], kept: Callable[[str], bool] | None, parts: list[int]
+) -> list[pyarrow.Table]:
+    """A table of each of some parts: its rows that are the last of active tasks.
+
+    Args:
+        kept: says by digest which rows to take.
+    """
+    from pyarrow import array, compute, string
+
+    from ._store import as_rows
+    from ._tables import read
+
+    rows = as_rows(store.last_rows_in(parts))
+    rows = {i: row for i, row in rows.items() if kept is None or kept(row.digest)}
+    found = []
+    for part in parts:
+        last = [i for i in active if i in rows and rows[i].part == part]
+        if store.table(name, part).exists():
+            own = read(store.table(name, part))
+            found.append(own.filter(compute.is_in(own["task_id"], array(last, string()))))
+    return found
 
 
 def _held(where: str, table: pyarrow.Table) -> pyarrow.Array:

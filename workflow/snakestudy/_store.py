@@ -10,11 +10,11 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy
 import pyarrow as pa
@@ -30,6 +30,7 @@ from ._state import metrics_in
 from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
 
 _READ = ("status", "digest", "attempt", "seconds", "plan")
+T = TypeVar("T")
 REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
 
 
@@ -85,10 +86,30 @@ class Store:
             return []
         return sorted(int(path.name) for path in self.parts.iterdir() if path.name.isdigit())
 
+    def at_once(self, read_parts: Callable[[list[int]], T]) -> T:
+        """What is read from the parts that are there, as of one moment.
+
+        A reader does not hold the lock: where a visit replaced parts meanwhile, it reads again.
+        """
+        while True:
+            numbers = self.numbers()
+            try:
+                found = read_parts(numbers)
+            except (Unreadable, FileNotFoundError):
+                if set(numbers) <= set(self.numbers()):
+                    raise
+                continue
+            if set(numbers) <= set(self.numbers()):
+                return found
+
     def last_rows(self) -> pa.Table:
         """The last row of each task: task_id and the fields of `Row`."""
+        return self.at_once(self.last_rows_in)
+
+    def last_rows_in(self, numbers: list[int]) -> pa.Table:
+        """The last row of each task among these parts, as `last_rows`."""
         found = []
-        for number in self.numbers():
+        for number in numbers:
             try:
                 table = read(self.table("metadata", number), ["task_id", *_READ])
             except (Unreadable, FileNotFoundError):
