@@ -99,7 +99,7 @@ def grid(tasks: int, chunks: int) -> str:
         """
 
 
-def test_first_run_starts_one_visit_a_chunk_and_imports_pandas_nowhere(study, tmp_path):
+def test_first_run_starts_one_visit_a_chunk_and_imports_numpy_only_to_plan(study, tmp_path):
     study.write("scripts/model.py", WORKER)
     processes, output = recorded(study, tmp_path)
     for verb, number in (("plan", 1), ("run", 2), ("tasks", 1), ("outcome", 1)):
@@ -107,6 +107,7 @@ def test_first_run_starts_one_visit_a_chunk_and_imports_pandas_nowhere(study, tm
         assert len(found) == number
         for process in found:
             assert "pandas" not in process.modules
+            assert verb == "plan" or "numpy" not in process.modules
             assert verb != "run" or "pyarrow.compute" not in process.modules
     assert len(processes) == 1 + 5
     assert "pandas" not in main_of(processes).modules

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +84,36 @@ def test_pandas_column_becomes_python_values(series: Any, wanted: list) -> None:
     assert same(found, (len(wanted), {"x": wanted}))
 
 
-def test_pandas_dates_stay_dates() -> None:
-    _, columns = as_columns(pd.DataFrame({"t": pd.to_datetime(["2024-01-01", None])}), set())
-    assert columns["t"] == [pd.Timestamp("2024-01-01"), None]
+DAY = datetime(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        (pd.DataFrame({"t": pd.to_datetime(["2024-01-01", None])}), [DAY, None]),
+        (pd.DataFrame({"t": [pd.Timedelta(days=1), pd.NaT]}), [timedelta(days=1), None]),
+        ({"t": pd.to_datetime(pd.Series(["2024-01-01", None]))}, [DAY, None]),
+        ({"t": pd.Timestamp("2024-01-01 00:00:00.000000001")}, [DAY]),
+        ({"t": pd.Timestamp("2024-01-01", tz="UTC")}, [DAY.replace(tzinfo=UTC)]),
+        ({"t": pd.Timedelta(days=1)}, [timedelta(days=1)]),
+        ({"t": pd.NaT}, [None]),
+        ([{"t": pd.Timestamp("2024-01-01")}, {"t": date(2024, 1, 1)}], [DAY, date(2024, 1, 1)]),
+        (pa.table({"t": pa.array([DAY, None], pa.timestamp("ns"))}), [DAY, None]),
+        ({"t": np.array(["2024-01-01"], dtype="datetime64[us]")}, [DAY]),
+    ],
+)
+def test_dates_and_durations_become_pythons_own(rows: Any, wanted: list) -> None:
+    _, columns = as_columns(rows, set())
+    assert columns["t"] == wanted
+    assert list(map(type, columns["t"])) == list(map(type, wanted))
+
+
+def test_instance_of_a_class_of_the_studys_own_is_refused_whatever_it_derives_from() -> None:
+    for kind in (datetime, timedelta, Decimal, bytes, int, str):
+        own = type("Own", (kind,), {})
+        value = own(2024, 1, 1) if kind is datetime else own()
+        with pytest.raises(RowError, match="a Own is no value of a table"):
+            as_columns({"x": value}, set())
 
 
 @pytest.mark.parametrize(

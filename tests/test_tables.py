@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -22,7 +21,9 @@ from snakestudy._tables import (
     footer_of,
     one_schema,
     one_type,
+    places,
     read,
+    rows_with,
     stack,
     taken,
     write,
@@ -223,11 +224,22 @@ def test_conform_orders_columns_as_the_schema() -> None:
     assert found.to_pydict() == {"b": [None], "new": [None], "a": [1.0]}
 
 
-@pytest.mark.parametrize("rows", [[], [1, 2], [2, 0], [0, -1, 0], [-1, 0, 1]])
-def test_taken_rows_are_those_asked_for_and_null_for_none(rows: list[int]) -> None:
-    values = ["a", "b", "c", None]
-    found = taken(pa.table({"x": values[:3]}), numpy.array(rows, dtype=int))
-    assert found["x"].to_pylist() == [values[row] for row in rows]
+@pytest.mark.parametrize("rows", [[], [1, 2], [2, 0], [0, None, 0], [None, 0, 1]])
+def test_taken_rows_are_those_asked_for_and_null_for_none(rows: list[int | None]) -> None:
+    values = {0: "a", 1: "b", 2: "c"}
+    found = taken(pa.table({"x": list(values.values())}), rows)
+    assert found["x"].to_pylist() == [values.get(row) for row in rows]
+
+
+@pytest.mark.parametrize("texts", ["", "a", "abc", "cb", "bxa", "x", "aab"])
+@pytest.mark.parametrize("among", ["", "abc", "cab"])
+def test_places_of_texts_are_found_and_rows_with_them(texts: str, among: str) -> None:
+    first = pa.chunked_array([list(texts[:1]), list(texts[1:])], pa.string())
+    second = pa.chunked_array([list(among[:1]), list(among[1:])], pa.string())
+    assert places(first, second) == [among.find(t) if t in among else None for t in texts]
+    rows = pa.table({"task_id": first, "at": range(len(texts))})
+    wanted = [at for at, text in enumerate(texts) if text in among]
+    assert rows_with(rows, second)["at"].to_pylist() == wanted
 
 
 CELLS = (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ._errors import UserError, for_users, nearest
-from ._lean import import_arrow, imports
+from ._lean import imports, spare_imports
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
         with imports():
             if verb in WITHOUT_CODE and verb != "run":
-                import_arrow()
+                spare_imports()
             module = importlib.import_module(f"snakestudy.{verb}")
         return module.main(rest)
     except (UserError, OSError) as error:

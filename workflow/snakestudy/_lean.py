@@ -22,18 +22,26 @@ def imports() -> Iterator[None]:
 
 
 _SYSTEMS = tuple(f"pyarrow._{name}fs" for name in ("azure", "gcs", "hd", "s3"))
-_SPARE = ("pandas", "cloudpickle", "dateutil", *_SYSTEMS)
+_SPARE = ("numpy", "pandas", "cloudpickle", *_SYSTEMS)
 
 
-def import_arrow(without: tuple[str, ...] = _SPARE) -> None:
-    """Import pyarrow.parquet without what pyarrow can do without.
+def spare_imports() -> None:
+    """From now on, let pyarrow do without what it can do without: most of a small visit's time.
 
-    That is pandas, which it looks for at its first array (half a second), and what serves to
-    pickle functions, to add months and to reach other file systems (a tenth of a small visit).
-    Only for processes that run no code of the study's: pyarrow then takes a DataFrame's column
-    for any sequence, until it makes its first DataFrame.
+    That is numpy (apache/arrow#25118), pandas, and what serves to pickle functions and to reach
+    other file systems. Only for processes that neither run code of the study's nor
+    unpickle anything but Python's own types.
     """
-    finder = _Without(without)
+    sys.meta_path.insert(0, _Without(_SPARE))
+
+
+def import_arrow_without_pandas() -> None:
+    """Import pyarrow and let it look for pandas, as it does at its first array, in vain.
+
+    That saves half a second. pyarrow then takes a DataFrame's column for any sequence, until it
+    makes its first DataFrame.
+    """
+    finder = _Without(("pandas",))
     sys.meta_path.insert(0, finder)
     try:
         importlib.import_module("pyarrow.parquet")

@@ -14,15 +14,16 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy
 import pyarrow as pa
 
 from ._errors import UserError
-from ._ids import as_numbers
 from ._layout import Layout
 from ._tables import array, footer_of, read, write
+
+if TYPE_CHECKING:
+    import numpy
 
 _OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs", "_redo")
 
@@ -46,6 +47,8 @@ class Manifest:
     @cached_property
     def numbers(self) -> numpy.ndarray:
         """The task_ids as 64-bit numbers (see `_ids`)."""
+        from ._ids import as_numbers  # with numpy, which visits do without
+
         return as_numbers(self.table["task_id"])
 
     @cached_property
@@ -62,6 +65,8 @@ class Manifest:
 
         Parameters follow from the task_ids, what is derived and defaults from the order.
         """
+        import numpy
+
         sha = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode())
         counted = [self.table[name].to_numpy() for name in ("_attempt", "_redo")]
         for values in (self.numbers, self.active, *counted):
@@ -92,7 +97,7 @@ class Manifest:
 
     def of_active(self) -> Manifest:
         """The same order with nothing but its active tasks."""
-        if self.active.all():
+        if all(self.table["_active"].to_pylist()):
             return self
         return Manifest(self.order, self.table.filter(self.table["_active"]))
 

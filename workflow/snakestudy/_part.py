@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain, repeat
 from typing import Any
 
-import numpy
 import pyarrow as pa
 
 from ._done import FIELDS
@@ -40,7 +40,7 @@ class Part:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
         published = manifest.published()
         own = self._metadata(plan)
-        tables = {"metadata": _beside(published, numpy.array(self.index), own)}
+        tables = {"metadata": _beside(published, self.index, own)}
         for name, rows in self._metrics.items():
             columns = {key: array(values) for key, values in rows.buffer.columns.items()}
             tables[name] = _beside(published, rows.index(), columns)
@@ -78,13 +78,13 @@ class _MetricRows:
         self.counts.extend(counts)
         self.buffer.add(sum(counts), columns)
 
-    def index(self) -> numpy.ndarray:
-        return numpy.repeat(numpy.array(self.owners, dtype="int64"), self.counts)
+    def index(self) -> list[int]:
+        return list(chain.from_iterable(map(repeat, self.owners, self.counts)))
 
 
-def _beside(published: pa.Table, index: numpy.ndarray, own: Mapping[str, pa.Array]) -> pa.Table:
+def _beside(published: pa.Table, index: list[int], own: Mapping[str, pa.Array]) -> pa.Table:
     """Rows with the parameters of their tasks, in the manifest's order."""
-    order = numpy.argsort(index, kind="stable")
-    parameters, columns = taken(published, index[order]), taken(pa.table(own), order)
+    order = sorted(range(len(index)), key=index.__getitem__)
+    parameters, columns = taken(published, sorted(index)), taken(pa.table(own), order)
     names = [*parameters.column_names, *own]
     return pa.table([*parameters.columns, *columns.columns], names=names)

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import numpy
 import pyarrow as pa
 
-from ._ids import as_numbers, places
 from ._manifest import Manifest
 from ._state import inputs_in, made_by, metrics_in, row_digest
 from ._store import Row, as_rows
-from ._tables import taken
+from ._tables import places, taken
 from ._todo import Todo
 
 
@@ -24,10 +22,11 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
         rows: as `Store.last_rows`.
     """
     order = manifest.order
-    row_of = places(manifest.numbers, as_numbers(rows["task_id"]))
-    left = numpy.flatnonzero(manifest.active & ~_done(manifest, rows, row_of))
+    row_of = places(manifest.table["task_id"], rows["task_id"])
+    pairs = zip(manifest.table["_active"].to_pylist(), _done(manifest, rows, row_of), strict=True)
+    left = [at for at, (active, done) in enumerate(pairs) if active and not done]
     table = taken(manifest.table, left)
-    known = as_rows(taken(rows, row_of[left][row_of[left] >= 0]))
+    known = as_rows(taken(rows, [row_of[at] for at in left if row_of[at] is not None]))
     names = ("_inputs", "_attempt", "_redo")
     inputs, most, redo = (table[name].to_pylist() for name in names)
     digest_with = cache(lambda own: row_digest(order["digest"], own, order["metrics"]))
@@ -49,24 +48,24 @@ def pending(manifest: Manifest, rows: pa.Table) -> Todo:
     if not known:
         tried, reread = [0] * len(left), [None] * len(left)
     elif len(chosen) < len(left):
-        left, table = left[chosen], taken(table, numpy.array(chosen, dtype=int))
+        left, table = [left[at] for at in chosen], taken(table, chosen)
         inputs, most = ([column[at] for at in chosen] for column in (inputs, most))
     tries = 1 + order["task"]["retries"]
     attempts = [min(limit, so_far + tries) for limit, so_far in zip(most, tried, strict=True)]
     digests = list(map(digest_with, inputs))
     own = Manifest(order, table)
     values = {name: own.values(name) for name in own.parameters}
-    return Todo(left.tolist(), own.ids, values, digests, tried, attempts, reread)
+    return Todo(left, own.ids, values, digests, tried, attempts, reread)
 
 
-def _done(manifest: Manifest, rows: pa.Table, row_of: numpy.ndarray) -> numpy.ndarray:
-    """The tasks whose row is current, all at once; those with inputs of their own aside.
+def _done(manifest: Manifest, rows: pa.Table, row_of: list[int | None]) -> list[bool]:
+    """Whether each task's row is current, all at once; those with inputs of their own aside.
 
     Args:
-        row_of: the row of each task, -1 if it has none.
+        row_of: the row of each task, None if it has none.
     """
     if not len(rows):
-        return row_of >= 0
+        return [False] * len(row_of)
     order, digests = manifest.order, rows["digest"].to_pylist()
     current = {
         digest
@@ -76,10 +75,13 @@ def _done(manifest: Manifest, rows: pa.Table, row_of: numpy.ndarray) -> numpy.nd
         and _has_metrics(digest, order)
     }
     pairs = zip(digests, rows["status"].to_pylist(), strict=True)
-    fine = numpy.array([digest in current and status == "success" for digest, status in pairs])
-    recent = rows["plan"].to_numpy()[row_of] >= manifest.table["_redo"].to_numpy()
-    plain = numpy.array([own is None for own in manifest.table["_inputs"].to_pylist()])
-    return (row_of >= 0) & fine[row_of] & recent & plain
+    fine = [digest in current and status == "success" for digest, status in pairs]
+    plan = rows["plan"].to_pylist()
+    redo, inputs = (manifest.table[name].to_pylist() for name in ("_redo", "_inputs"))
+    return [
+        row is not None and fine[row] and plan[row] >= again and own is None
+        for row, again, own in zip(row_of, redo, inputs, strict=True)
+    ]
 
 
 def _is_current(row: Row, inputs: str | None, order: Mapping[str, Any]) -> bool:

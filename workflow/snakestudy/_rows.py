@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from ._text import Columns, read_text_table
 
 _SCALARS = {bool, int, float, str, type(None)}
-_OTHERS = (bytes, complex, set, frozenset, Decimal, date, clock, timedelta)
+_OTHERS = {bytes, complex, set, frozenset, Decimal, date, datetime, clock, timedelta}
 
 
 class RowError(Exception):
@@ -38,7 +38,7 @@ def as_columns(rows: Any, taken: set[str]) -> tuple[int, Columns]:
         count, columns = _from_mapping(rows)
     elif hasattr(rows, "to_pydict"):
         _check_doubled(rows.column_names)
-        columns = rows.to_pydict()
+        columns = {name: _plain(values) for name, values in rows.to_pydict().items()}
         count = len(rows)
     elif hasattr(rows, "columns") and hasattr(rows, "to_dict"):
         count, columns = len(rows), _from_frame(rows)
@@ -77,7 +77,7 @@ def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Columns]:
 
 def _from_frame(frame: Any) -> Columns:
     if hasattr(frame, "get_column"):  # polars
-        return frame.to_dict(as_series=False)
+        return {name: _plain(own) for name, own in frame.to_dict(as_series=False).items()}
     if any(name is not None for name in frame.index.names):
         doubled = set(frame.index.names) & set(frame.columns)
         if doubled:
@@ -103,22 +103,33 @@ def _from_series(series: Any) -> list[Any]:
 
 
 def _plain(value: Any) -> Any:
+    """The value made of Python's own types: the process that takes it knows no others."""
     if type(value) in _SCALARS:
         return value
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        known = _SCALARS.issuperset(map(type, value))
+        return list(value) if known else [_plain(item) for item in value]
     if isinstance(value, range):
         return list(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     for method in ("tolist", "to_list"):  # numpy and pandas, polars
         if hasattr(value, method):
-            found = getattr(value, method)()
-            return _plain(found) if str(getattr(value, "dtype", "")) == "object" else found
-    if not isinstance(value, _OTHERS):
-        # An object of the study's own is unknown outside the process that runs the task.
+            return _plain(getattr(value, method)())
+    if isinstance(value, (date, timedelta)):
+        value = _plain_time(value)
+    if value is not None and type(value) not in _OTHERS:
         raise RowError(f"a {type(value).__name__} is no value of a table")
     return value
+
+
+def _plain_time(value: date | timedelta) -> Any:
+    """What pandas has for it as Python has it, to the microsecond."""
+    if value != value:  # NaT
+        return None
+    if hasattr(value, "to_pydatetime"):
+        return value.to_pydatetime(warn=False)
+    return value.to_pytimedelta() if hasattr(value, "to_pytimedelta") else value
 
 
 def _json(text: str) -> Any:

@@ -16,18 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy
 import pyarrow as pa
 
 from ._done import HOST
 from ._errors import UserError
 from ._fingerprints import sha256_of
-from ._ids import as_numbers, is_among, places
 from ._layout import Layout
 from ._manifest import Manifest
 from ._settled import link
 from ._state import metrics_in
-from ._tables import Unreadable, footer_of, read, schema_of, stack, sync_to_disk, taken, write
+from ._tables import (
+    Unreadable,
+    footer_of,
+    places,
+    read,
+    rows_with,
+    schema_of,
+    stack,
+    sync_to_disk,
+    taken,
+    write,
+)
 
 _READ = ("status", "digest", "attempt", "seconds", "plan")
 T = TypeVar("T")
@@ -122,9 +131,8 @@ class Store:
             nothing = pa.array([], pa.string())
             return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
         table = pa.concat_tables(found)
-        numbers = as_numbers(table["task_id"])
-        from_last = numpy.unique(numbers[::-1], return_index=True)[1]
-        return taken(table, numpy.sort(len(numbers) - 1 - from_last))
+        last = {task: at for at, task in enumerate(table["task_id"].to_pylist())}
+        return taken(table, sorted(last.values()))
 
     def rows(self) -> dict[str, Row]:
         """task_id -> its last row."""
@@ -198,7 +206,7 @@ class Store:
         manifest = Manifest.load(self.directory / "manifest.parquet")
         rows = self.last_rows()
         keep = [at for at, task in enumerate(rows["task_id"].to_pylist()) if task not in tasks]
-        rows = taken(rows, numpy.array(keep, dtype=int))
+        rows = taken(rows, keep)
         made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
         self._replace(manifest, rows, made)
 
@@ -242,8 +250,8 @@ class Store:
         table = read(path)
         parameters = footer_of(table.schema).get("parameters", [])
         table = table.drop_columns([p for p in parameters if p in table.column_names])
-        last = as_numbers(rows["task_id"])[rows["part"].to_numpy() == part]
-        return of_tasks(table, last)
+        own = [at for at, where in enumerate(rows["part"].to_pylist()) if where == part]
+        return rows_with(table, taken(rows, own)["task_id"])
 
 
 def as_rows(table: pa.Table) -> dict[str, Row]:
@@ -259,15 +267,14 @@ def rows_of(metadata: Path) -> dict[str, Row]:
         Unreadable, FileNotFoundError
     """
     table = read(metadata, ["task_id", *_READ])
-    return as_rows(table.append_column("part", pa.array(numpy.zeros(len(table), int))))
+    return as_rows(table.append_column("part", pa.repeat(0, len(table))))
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
-    at = places(as_numbers(table["task_id"]), as_numbers(published["task_id"]))
-    order = numpy.argsort(at, kind="stable")
-    own = taken(table.drop_columns(["task_id"]), order)
-    parameters = taken(published, at[order])
+    at = places(table["task_id"], published["task_id"])
+    own = taken(table.drop_columns(["task_id"]), sorted(range(len(at)), key=at.__getitem__))
+    parameters = taken(published, sorted(at))
     columns = [*parameters.columns, *own.columns]
     return pa.table(columns, names=[*parameters.column_names, *own.column_names])
 
@@ -301,11 +308,5 @@ def _of_active(
         table = read(store.table("metadata", part)).schema.empty_table()
         return table.select(["task_id", *footer["parameters"]])
     active = manifest.of_active()
-    table = of_tasks(read(source), active.numbers).drop_columns(footer["parameters"])
+    table = rows_with(read(source), active.table["task_id"]).drop_columns(footer["parameters"])
     return with_parameters(table, active.published())
-
-
-def of_tasks(table: pa.Table, tasks: numpy.ndarray) -> pa.Table:
-    """A table's rows of some tasks, given by their numbers (see `_ids`)."""
-    known = is_among(as_numbers(table["task_id"]), numpy.sort(tasks))
-    return taken(table, numpy.flatnonzero(known))

@@ -18,7 +18,7 @@ from ._errors import UserError, nearest
 from ._fingerprints import Fingerprints
 from ._ids import Memo
 from ._layout import Layout
-from ._lean import import_arrow
+from ._lean import import_arrow_without_pandas
 from ._situation import Past, Plan, Situation
 from ._stage import check_task, inputs_digest, is_own, placeholders
 from ._state import State, load_record, load_states, made_by
@@ -62,7 +62,7 @@ class Survey:
         if self._is_current(known):
             return self._newest()
         if not any("python" in block for _, block in keyed(self.now.study.config["design"])):
-            import_arrow(without=("pandas",))
+            import_arrow_without_pandas()
         design = self.design()
         self.fingerprints.design = {self._sources: design.digest}
         if known is None and self._is_current(design.digest):

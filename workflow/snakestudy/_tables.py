@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -169,12 +168,32 @@ def stack(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables([conform(table, schema) for table in tables])
 
 
-def taken(table: pa.Table, rows: numpy.ndarray) -> pa.Table:
-    """Some rows of a table, nulls for -1; where they follow each other, nothing is copied."""
-    count = len(rows)
-    if not count or (rows[0] >= 0 and (numpy.diff(rows) == 1).all()):
-        return table.slice(rows[0] if count else 0, count)
-    return table.take(pa.array(rows, mask=rows < 0))
+def taken(table: pa.Table, rows: list[int | None]) -> pa.Table:
+    """Some rows of a table, nulls for None; where they follow each other, nothing is copied."""
+    first = rows[0] if rows else 0
+    if first is not None and rows == list(range(first, first + len(rows))):
+        return table.slice(first, len(rows))
+    return table.take(pa.array(rows, pa.int64()))
+
+
+def places(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> list[int | None]:
+    """The row of each text among others, None where it is none of them."""
+    if texts.equals(among):
+        return list(range(len(texts)))
+    if not len(among):
+        return [None] * len(texts)
+    from pyarrow import compute  # takes longer than a small visit's other work with tables
+
+    return compute.index_in(texts, value_set=among.combine_chunks()).to_pylist()
+
+
+def rows_with(table: pa.Table, tasks: pa.ChunkedArray) -> pa.Table:
+    """A table's rows of some tasks."""
+    if table["task_id"].equals(tasks):
+        return table
+    from pyarrow import compute
+
+    return table.filter(compute.is_in(table["task_id"], value_set=tasks.combine_chunks()))
 
 
 def _fitting(value: Any, kind: pa.DataType) -> Any:

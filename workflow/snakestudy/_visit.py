@@ -6,10 +6,11 @@ import shutil
 import signal
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import cache_from_source
+from math import fsum
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,7 +27,8 @@ from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
 from ._state import Rows, State, limits_of, read_json, write_json
-from ._store import Store, of_tasks, project
+from ._store import Store, project
+from ._tables import rows_with
 from ._times import back_to_now
 from ._todo import Todo
 
@@ -225,8 +227,8 @@ class Visit:
         back_to_now([published])
         if not published.exists() or Manifest.load(published).hash != self.manifest.hash:
             raise Stopped("a newer plan has orders for this chunk; the finished tasks are kept")
-        active = self.manifest.of_active().numbers
-        own = of_tasks(rows, active)
+        active = self.manifest.of_active().table["task_id"]
+        own = rows_with(rows, active)
         if len(own) < len(active):
             raise Stopped(f"{len(active) - len(own)} tasks have no row")
         footer = self._footer()
@@ -306,10 +308,8 @@ def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, rep
 
 def _counted(rows: pa.Table) -> tuple[Rows, ...]:
     """The rows of a chunk's active tasks, as its state counts them."""
-    columns = (rows[name].to_pylist() for name in ("digest", "status", "attempt"))
-    keys = list(zip(*columns, strict=True))
-    seconds = rows["seconds"].to_numpy()
-    return tuple(
-        Rows(*key, count, float(seconds[[other == key for other in keys]].sum()))
-        for key, count in sorted(Counter(keys).items())
-    )
+    names = ("digest", "status", "attempt", "seconds")
+    seconds: defaultdict[tuple, list[float]] = defaultdict(list)
+    for *key, took in zip(*(rows[name].to_pylist() for name in names), strict=True):
+        seconds[tuple(key)].append(took)
+    return tuple(Rows(*key, len(own), fsum(own)) for key, own in sorted(seconds.items()))

@@ -16,13 +16,13 @@ from ._columns import Column
 from ._config import Study
 from ._design import Maker
 from ._errors import UserError, counted
-from ._ids import as_numbers, differences, places, task_numbers
+from ._ids import differences, task_numbers
 from ._layout import STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record, made_by
 from ._store import Store
 from ._survey import Survey
-from ._tables import Unreadable, conform, footer_of, read, taken
+from ._tables import Unreadable, conform, footer_of, places, read, taken
 from ._text import aligned
 
 SHOWN = 20  # problems told one by one
@@ -120,8 +120,8 @@ class Check:
     def _compare_parameters(
         self, kind: str, path: Path, table: pa.Table, manifest: Manifest
     ) -> None:
-        at = places(as_numbers(table["task_id"]), manifest.numbers)
-        wanted = taken(manifest.published(), at)
+        published = manifest.published()
+        wanted = taken(published, places(table["task_id"], published["task_id"]))
         for name in manifest.parameters:
             if name not in table.column_names:
                 self._say(kind, path, f"lacks parameter {name}; delete it and run snakemake")

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy
-
 from ._errors import counted
 from ._layout import Layout
 from ._state import load_record, load_states, write_json
@@ -52,7 +50,7 @@ def failures(chunks: Iterable[str], layout: Layout) -> list[str]:
     for chunk in chunks:
         table = read(layout.metadata(chunk), ["task_id", "status", "error"])
         statuses = enumerate(table["status"].to_pylist())
-        failed = numpy.array([at for at, status in statuses if status != "success"], dtype=int)
+        failed = [at for at, status in statuses if status != "success"]
         for row in taken(table, failed[:SHOWN]).to_pylist():
             own = layout.run_directory(row["task_id"]) / "stderr.log"
             log = own if own.exists() else layout.logs / "run" / f"{chunk}.log"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ._errors import Stopped, UserError, for_users
 from ._layout import Layout
-from ._lean import import_arrow, imports
+from ._lean import imports, spare_imports
 from ._resources import is_on_cluster, repeats_left
 from ._settled import publish_again
 
@@ -22,9 +22,9 @@ def main(arguments: Sequence[str]) -> int:
     with imports():
         from ._forkserver import ForkServer
 
-        # Before pyarrow, which workers do without; a chunk with a state may have nothing to do.
+        # Before what tasks may import is spared; a chunk with a state may have nothing to do.
         forks = ForkServer(soon=not layout.chunk_store(manifest.stem).exists())
-        import_arrow()
+        spare_imports()
         from ._visit import visit
     try:
         visit(manifest, layout, log, forks, repeats_left(int(attempt)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from itertools import islice
+from operator import lt
 from pathlib import Path
 from typing import Any
 
-import numpy
 import pyarrow as pa
 
-from ._ids import as_numbers, places
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
 from ._state import load_record
@@ -18,6 +18,7 @@ from ._tables import (
     conform,
     footer_of,
     one_schema,
+    places,
     read,
     schema_of,
     stack,
@@ -46,7 +47,6 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
         manifest = Manifest.load(layout.manifest(chunk)).of_active()
         metadata = read(layout.metadata(chunk), ["task_id", "status"])
         own = manifest.table
-        at = places(manifest.numbers, as_numbers(metadata["task_id"]))
         parameters = manifest.published().drop_columns(["task_id"])
         columns = {
             "task_id": own["task_id"],
@@ -54,14 +54,15 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
             **dict(zip(parameters.column_names, parameters.columns, strict=True)),
             "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
-            "status": taken(metadata, at)["status"],
+            "status": taken(metadata, places(own["task_id"], metadata["task_id"]))["status"],
         }
         tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
     table = stack(tables)
     names = [name for name in table.column_names if name not in last]
     table = table.select([*names, *last])
-    is_sorted = (numpy.diff(table["seq"].to_numpy()) > 0).all()  # unless chunks were made by `by`
+    seq = table["seq"].to_pylist()
+    is_sorted = all(map(lt, seq, islice(seq, 1, None)))  # unless chunks were made by `by`
     return table if is_sorted else table.sort_by("seq")
 
 
