@@ -216,7 +216,7 @@ def test_a_failing_task_is_told_tried_again_given_up_and_tried_on_demand(study):
         study: small
         design: {grid: {a: [1, 2, 3, 4, 5], b: 10}}
         task: {function: "scripts/model.py:simulate", metrics: [fit]}
-        chunks: {tasks: 5}
+        chunks: {tasks: 3}
         """)
     output = study.snakemake(ok=False)
     tasks = all_tasks(study).set_index("a")
@@ -224,8 +224,8 @@ def test_a_failing_task_is_told_tried_again_given_up_and_tried_on_demand(study):
     assert tasks["status"].to_dict() == {a: "failure" if a == 3 else "success" for a in range(1, 6)}
     assert study.fit() == [(a, 10, 10 * a) for a in (1, 2, 4, 5)]
     assert "5 tasks, 1 failed" in output
-    assert f"failed: {failing}: ValueError: three is too much\n    see logs/run/00000.log" in output
-    assert "in simulate" in (study.path / "logs/run/00000.log").read_text()
+    assert f"failed: {failing}: ValueError: three is too much\n    see logs/run/00001.log" in output
+    assert "in simulate" in (study.path / "logs/run/00001.log").read_text()
     row = study.table("metadata/run").set_index("task_id").loc[failing]
     assert (row["status"], row["error"]) == ("failure", "ValueError: three is too much")
     status = study.verb("status")

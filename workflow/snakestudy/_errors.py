@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import json
 import os
@@ -105,6 +104,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     'Known: command, setup.'
     """
     known = sorted(known)
+    import difflib  # seldom needed, and 1 % of a small visit
+
     close = difflib.get_close_matches(str(word), known, n=1)
     if close:
         return f"Did you mean {close[0]}?"

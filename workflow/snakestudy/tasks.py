@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import islice
-from operator import lt
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pyarrow import compute
 
 from ._layout import RESERVED_METRICS, STEP, Layout
 from ._manifest import Manifest
-from ._state import load_record
+from ._state import State, load_record
 from ._tables import (
     conform,
     footer_of,
@@ -44,8 +43,8 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
     """Every active task: task_id, seq, parameters, chunk, plan (that added it), status."""
     tables = []
     for chunk in chunks:
-        manifest = Manifest.load(layout.manifest(chunk)).of_active()
-        metadata = read(layout.metadata(chunk), ["task_id", "status"])
+        ordered = Manifest.load(layout.manifest(chunk))
+        manifest = ordered.of_active()
         own = manifest.table
         parameters = manifest.published().drop_columns(["task_id"])
         columns = {
@@ -54,16 +53,26 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
             **dict(zip(parameters.column_names, parameters.columns, strict=True)),
             "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
-            "status": taken(metadata, places(own["task_id"], metadata["task_id"]))["status"],
+            "status": _statuses(layout, ordered, own["task_id"]),
         }
         tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
     table = stack(tables)
     names = [name for name in table.column_names if name not in last]
     table = table.select([*names, *last])
-    seq = table["seq"].to_pylist()
-    is_sorted = all(map(lt, seq, islice(seq, 1, None)))  # unless chunks were made by `by`
+    is_later = compute.greater(table["seq"].slice(1), table["seq"].slice(0, len(table) - 1))
+    is_sorted = compute.all(is_later, min_count=0).as_py()  # unless chunks were made by `by`
     return table if is_sorted else table.sort_by("seq")
+
+
+def _statuses(layout: Layout, manifest: Manifest, tasks: pa.ChunkedArray) -> Any:
+    """The status of each of a chunk's active tasks, without reading them if all succeeded."""
+    state = State.load(layout.chunk_store(manifest.chunk))
+    is_current = state is not None and state.manifest == manifest.hash
+    if is_current and {row.status for row in state.rows} == {"success"}:
+        return pa.repeat("success", len(tasks))
+    metadata = read(layout.metadata(manifest.chunk), ["task_id", "status"])
+    return taken(metadata, places(tasks, metadata["task_id"]))["status"]
 
 
 def unify(paths: Sequence[Path]) -> None:
