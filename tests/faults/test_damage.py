@@ -189,3 +189,15 @@ def test_notes_of_the_store_that_are_damaged_are_made_again_without_running_a_ta
     assert twice.fit() == wanted
     assert "is current" in twice.snakemake()
     assert "nothing missing, nothing wrong" in twice.snakemake("check")
+
+
+def test_chunks_whose_manifests_are_lost_do_not_mix_with_those_cut_in_their_place(
+    twice: Study,
+) -> None:
+    for name in ("plan/chunks/*.parquet", ".store/*/manifest.parquet"):
+        for path in (twice.path / "results").glob(name):
+            path.unlink()
+    twice.edit("config/config.yaml", "a: [1, 2, 5]", "a: [2, 5, 6]")
+    assert "a damaged or foreign part of the store is now" in twice.snakemake()
+    assert twice.fit() == [(a, b, a * b) for a in (2, 5, 6) for b in (10, 20)]
+    assert "nothing missing, nothing wrong" in twice.snakemake("check")

@@ -70,6 +70,6 @@ def test_end_while_replaced_parts_are_deleted_leaves_a_whole_store(
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             compact(store, manifest)
-    assert store.set_aside_damaged() == []
+    assert store.set_aside_damaged(manifest.table["task_id"]) == []
     assert store.numbers() == [3]
     assert sorted(store.rows()) == sorted(manifest.ids)

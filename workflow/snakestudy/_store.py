@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,7 @@ import pyarrow as pa
 
 from ._done import HOST
 from ._errors import UserError
-from ._fingerprints import sha256_of
-from ._layout import Layout
 from ._manifest import Manifest
-from ._settled import link
 from ._state import metrics_in
 from ._tables import (
     Unreadable,
@@ -152,17 +149,23 @@ class Store:
             for name, footer in footers.items()
         )
 
-    def set_aside_damaged(self) -> list[Path]:
+    def set_aside_damaged(self, tasks: pa.ChunkedArray) -> list[Path]:
         """Take parts out of use that are not as they were written; where they lie now.
 
         Their tasks have no row any more, and run again.
+
+        Args:
+            tasks: those of the chunk; a part with others is of another manifest, now lost.
         """
         found = []
         for number in self.numbers():
             part = self.parts / f"{number:06d}"
-            if not self.is_whole(number):
+            if not self.is_whole(number) or None in places(self.tasks_of(number), tasks):
                 found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
         return found
+
+    def tasks_of(self, part: int) -> pa.ChunkedArray:
+        return read(self.table("metadata", part), ["task_id"])["task_id"]
 
     def table(self, name: str, part: int) -> Path:
         return self.parts / f"{part:06d}" / f"{name}.parquet"
@@ -277,36 +280,3 @@ def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     parameters = taken(published, sorted(at))
     columns = [*parameters.columns, *own.columns]
     return pa.table(columns, names=[*parameters.column_names, *own.column_names])
-
-
-def project(
-    store: Store, part: int, names: Sequence[str], layout: Layout, manifest: Manifest, footer: dict
-) -> dict[str, str]:
-    """Make the outputs of a compacted part: hard links if it holds just the active tasks.
-
-    Returns:
-        As `State.links`.
-    """
-    active = manifest.of_active().table["task_id"]
-    same = read(store.table("metadata", part), ["task_id"])["task_id"].equals(active)
-    links = {}
-    for name in names:
-        source, output = store.table(name, part), layout.output(name, manifest.chunk)
-        if same and link(source, output):
-            links[name] = sha256_of(source)
-        else:
-            table = _of_active(store, part, source, manifest, footer)
-            write(table, output, {**footer, "table": name})
-    return links if len(links) == len(names) else {}
-
-
-def _of_active(
-    store: Store, part: int, source: Path, manifest: Manifest, footer: dict[str, Any]
-) -> pa.Table:
-    """The rows of active tasks in a part's table; none if it has no such table."""
-    if not source.exists():
-        table = read(store.table("metadata", part)).schema.empty_table()
-        return table.select(["task_id", *footer["parameters"]])
-    active = manifest.of_active()
-    table = rows_with(read(source), active.table["task_id"]).drop_columns(footer["parameters"])
-    return with_parameters(table, active.published())

@@ -23,11 +23,12 @@ from ._fingerprints import Fingerprints, sha256_of
 from ._forkserver import ForkServer
 from ._layout import Layout, aside
 from ._manifest import Manifest
+from ._outputs import project
 from ._part import Part
 from ._pending import pending
 from ._process import signals_stop, undisturbed
 from ._state import Rows, State, limits_of, read_json, write_json
-from ._store import Store, project
+from ._store import Store
 from ._tables import rows_with
 from ._times import back_to_now
 from ._todo import Todo
@@ -76,9 +77,10 @@ class Visit:
             UserError, Stopped: if the chunk could not be brought up to its manifest.
         """
         with self.store.lock():
-            for part in self.store.set_aside_damaged():
-                text = f"chunk {self.manifest.chunk}: a damaged part of the store is now {part}"
-                print(f"{text}; its tasks run again", file=sys.stderr, flush=True)
+            for part in self.store.set_aside_damaged(self.manifest.table["task_id"]):
+                text = f"chunk {self.manifest.chunk}: its tasks run again"
+                problem = f"a damaged or foreign part of the store is now {part}"
+                print(f"{text}; {problem}", file=sys.stderr, flush=True)
             struck = self._struck()
             self.manifest.save(self.store.directory / "manifest.parquet")
             rows = self.store.last_rows()

@@ -1,0 +1,49 @@
+"""A chunk's outputs in results/, made of its store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ._fingerprints import sha256_of
+from ._layout import Layout
+from ._manifest import Manifest
+from ._settled import link
+from ._store import Store, with_parameters
+from ._tables import read, rows_with, write
+
+
+def project(
+    store: Store, part: int, names: Sequence[str], layout: Layout, manifest: Manifest, footer: dict
+) -> dict[str, str]:
+    """Make the outputs of a compacted part: hard links if it holds just the active tasks.
+
+    Returns:
+        As `State.links`.
+    """
+    active = manifest.of_active().table["task_id"]
+    same = store.tasks_of(part).equals(active)
+    links = {}
+    for name in names:
+        source, output = store.table(name, part), layout.output(name, manifest.chunk)
+        if same and link(source, output):
+            links[name] = sha256_of(source)
+        else:
+            table = _of_active(store, part, source, manifest, footer)
+            write(table, output, {**footer, "table": name})
+    return links if len(links) == len(names) else {}
+
+
+def _of_active(
+    store: Store, part: int, source: Path, manifest: Manifest, footer: dict[str, Any]
+) -> pa.Table:
+    """The rows of active tasks in a part's table; none if it has no such table."""
+    if not source.exists():
+        table = read(store.table("metadata", part)).schema.empty_table()
+        return table.select(["task_id", *footer["parameters"]])
+    active = manifest.of_active()
+    table = rows_with(read(source), active.table["task_id"]).drop_columns(footer["parameters"])
+    return with_parameters(table, active.published())
