@@ -270,7 +270,7 @@ def test_value_that_no_parameter_can_have_is_named_with_callable_and_column(
         ("integer_key", ["gives {1: 2} as set 0", "Give mappings of names."]),
         ("tuple_key", ["gives", "as set 0", "Give mappings of names."]),
         ("second_is_an_array", ["as set 1", "Give mappings of names."]),
-        ("dates", ["a Timestamp is no parameter value"]),
+        ("dates", ["a datetime is no parameter value"]),
         ("polars_nan", ["nan is no parameter value"]),
         ("infinite", ["inf is no parameter value"]),
         ("a_set", ["a set is no parameter value"]),
