@@ -103,9 +103,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("x", ["command", "setup"])
     'Known: command, setup.'
     """
-    known = sorted(known)
     import difflib  # seldom needed, and 1 % of a small visit
 
+    known = sorted(known)
     close = difflib.get_close_matches(str(word), known, n=1)
     if close:
         return f"Did you mean {close[0]}?"

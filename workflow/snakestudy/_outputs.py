@@ -24,26 +24,26 @@ def project(
     Returns:
         As `State.links`.
     """
-    active = manifest.of_active().table["task_id"]
-    same = store.tasks_of(part).equals(active)
+    active = manifest.of_active()
+    metadata = read(store.table("metadata", part), ["task_id"])
+    same = metadata["task_id"].equals(active.table["task_id"])
     links = {}
     for name in names:
         source, output = store.table(name, part), layout.output(name, manifest.chunk)
         if same and link(source, output):
             links[name] = sha256_of(source)
         else:
-            table = _of_active(store, part, source, manifest, footer)
+            table = _of_active(store, part, source, active, footer)
             write(table, output, {**footer, "table": name})
     return links if len(links) == len(names) else {}
 
 
 def _of_active(
-    store: Store, part: int, source: Path, manifest: Manifest, footer: dict[str, Any]
+    store: Store, part: int, source: Path, active: Manifest, footer: dict[str, Any]
 ) -> pa.Table:
     """The rows of active tasks in a part's table; none if it has no such table."""
     if not source.exists():
         table = read(store.table("metadata", part)).schema.empty_table()
         return table.select(["task_id", *footer["parameters"]])
-    active = manifest.of_active()
     table = rows_with(read(source), active.table["task_id"]).drop_columns(footer["parameters"])
     return with_parameters(table, active.published())

@@ -180,20 +180,22 @@ def _last(
     Args:
         kept: says by digest which rows to take.
     """
-    from pyarrow import array, compute, string
+    from pyarrow import chunked_array, string
 
     from ._store import as_rows
-    from ._tables import read
+    from ._tables import read, rows_with
 
     rows = as_rows(store.last_rows_in(parts))
-    rows = {i: row for i, row in rows.items() if kept is None or kept(row.digest)}
-    found = []
-    for part in parts:
-        last = [i for i in active if i in rows and rows[i].part == part]
-        if store.table(name, part).exists():
-            own = read(store.table(name, part))
-            found.append(own.filter(compute.is_in(own["task_id"], array(last, string()))))
-    return found
+    last: dict[int, list[str]] = {part: [] for part in parts}
+    for task_id in active:
+        row = rows.get(task_id)
+        if row and (kept is None or kept(row.digest)):
+            last[row.part].append(task_id)
+    return [
+        rows_with(read(store.table(name, part)), chunked_array([tasks], string()))
+        for part, tasks in last.items()
+        if store.table(name, part).exists()
+    ]
 
 
 def _held(where: str, table: pyarrow.Table) -> pyarrow.Array:

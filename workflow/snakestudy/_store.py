@@ -135,37 +135,38 @@ class Store:
         """task_id -> its last row."""
         return as_rows(self.last_rows())
 
-    def is_whole(self, number: int) -> bool:
-        """Whether a part has all its files, each can be read and was written for this chunk."""
-        part = self.parts / f"{number:06d}"
-        try:
-            made = footer_of(read(part / "metadata.parquet").schema)
-            names = made.get("tables") or [path.stem for path in part.glob("*.parquet")]
-            footers = {name: footer_of(read(part / f"{name}.parquet").schema) for name in names}
-        except (Unreadable, FileNotFoundError):
-            return False
-        return all(
-            (footer.get("chunk"), footer.get("table")) == (self.directory.name, name)
-            for name, footer in footers.items()
-        )
-
-    def set_aside_damaged(self, tasks: pa.ChunkedArray) -> list[Path]:
-        """Take parts out of use that are not as they were written; where they lie now.
-
-        Their tasks have no row any more, and run again.
+    def is_whole(self, number: int, tasks: pa.ChunkedArray) -> bool:
+        """Whether a part has all its files, each can be read and was written for this chunk.
 
         Args:
             tasks: those of the chunk; a part with others is of another manifest, now lost.
         """
+        part = self.parts / f"{number:06d}"
+        try:
+            metadata = read(part / "metadata.parquet")
+            footers = {"metadata": footer_of(metadata.schema)}
+            names = footers["metadata"].get("tables") or [f.stem for f in part.glob("*.parquet")]
+            for name in set(names) - {"metadata"}:
+                footers[name] = footer_of(read(part / f"{name}.parquet").schema)
+        except (Unreadable, FileNotFoundError):
+            return False
+        is_own = all(
+            (footer.get("chunk"), footer.get("table")) == (self.directory.name, name)
+            for name, footer in footers.items()
+        )
+        return is_own and None not in places(metadata["task_id"], tasks)
+
+    def set_aside_damaged(self, tasks: pa.ChunkedArray) -> list[Path]:
+        """Take parts out of use that are not as they were written; where they lie now.
+
+        Their tasks have no row any more, and run again. tasks: as in `is_whole`.
+        """
         found = []
         for number in self.numbers():
             part = self.parts / f"{number:06d}"
-            if not self.is_whole(number) or None in places(self.tasks_of(number), tasks):
+            if not self.is_whole(number, tasks):
                 found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
         return found
-
-    def tasks_of(self, part: int) -> pa.ChunkedArray:
-        return read(self.table("metadata", part), ["task_id"])["task_id"]
 
     def table(self, name: str, part: int) -> Path:
         return self.parts / f"{part:06d}" / f"{name}.parquet"
@@ -233,10 +234,14 @@ class Store:
             for number in numbers
             for path in (self.parts / f"{number:06d}").glob("*.parquet")
         }
+        positions = {number: [] for number in numbers}
+        for at, number in enumerate(rows["part"].to_pylist()):
+            positions[number].append(at)
+        last = {number: taken(rows, own)["task_id"] for number, own in positions.items()}
         published = manifest.published()
         tables = {}
         for name in sorted(names):
-            parts = [self._last_rows(name, number, rows) for number in numbers]
+            parts = [self._rows_with(name, number, tasks) for number, tasks in last.items()]
             tables[name] = with_parameters(stack([p for p in parts if p is not None]), published)
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
@@ -245,16 +250,15 @@ class Store:
             shutil.rmtree(old)
         return number
 
-    def _last_rows(self, name: str, part: int, rows: pa.Table) -> pa.Table | None:
-        """A part's rows that no later part replaces, without parameters."""
+    def _rows_with(self, name: str, part: int, tasks: pa.ChunkedArray) -> pa.Table | None:
+        """A part's rows of some tasks, without parameters; None if it has no such table."""
         path = self.table(name, part)
         if not path.exists():
             return None
         table = read(path)
         parameters = footer_of(table.schema).get("parameters", [])
         table = table.drop_columns([p for p in parameters if p in table.column_names])
-        own = [at for at, where in enumerate(rows["part"].to_pylist()) if where == part]
-        return rows_with(table, taken(rows, own)["task_id"])
+        return rows_with(table, tasks)
 
 
 def as_rows(table: pa.Table) -> dict[str, Row]:

@@ -60,7 +60,7 @@ class Check:
             self.active.append(manifest.numbers[manifest.active])
             for name in ("metadata", *record["metrics"]):
                 self._output(name, manifest, entry["kept"])
-            self._store(chunk)
+            self._store(manifest)
         self._task_table()
         self._design()
 
@@ -146,11 +146,11 @@ class Check:
             tasks = counted(sum(old.values()), "task")
             self._say(kind, path, f"{tasks} of before {'; '.join(words)}; snakemake plans them")
 
-    def _store(self, chunk: str) -> None:
-        store = Store(self.layout.chunk_store(chunk))
+    def _store(self, manifest: Manifest) -> None:
+        store = Store(self.layout.chunk_store(manifest.chunk))
         line = self.lines.setdefault("store", Line())
         for number in store.numbers():
-            if store.is_whole(number):
+            if store.is_whole(number, manifest.table["task_id"]):
                 line.files += len(list((store.parts / f"{number:06d}").glob("*.parquet")))
             elif number in store.numbers():  # no visit replaced it meanwhile
                 where = store.parts / f"{number:06d}"
