@@ -46,10 +46,11 @@ def psweep_sets(n: int) -> None:
 
 def own_sets(n: int) -> None:
     """The same sets and their task_ids."""
-    from snakestudy._design import Maker, expand
+    from snakestudy.design.blocks import DesignExpander
+    from snakestudy.design.design import expand
 
     axes = {"a": {"linspace": [0, 1, n]}, "b": {"range": [0, n]}, "c": {"linspace": [1, 2, n]}}
-    assert len(set(expand([{"grid": axes}], Maker()).ids)) == n**3
+    assert len(set(expand([{"grid": axes}], DesignExpander()).ids)) == n**3
 
 
 def own_plan(n: int) -> float:
@@ -59,13 +60,14 @@ def own_plan(n: int) -> float:
     import jsonschema.validators  # noqa: F401
     import pandas  # noqa: F401 (pyarrow does)
 
-    from snakestudy import _design, _orders, _store  # noqa: F401
-    from snakestudy._layout import Layout
-    from snakestudy._prepare import Slots, prepare
-    from snakestudy.plan import publish
+    from snakestudy.layout import Layout
+    from snakestudy.planning.model import Capacity
+    from snakestudy.planning.prepare import prepare
+    from snakestudy.planning.publish import publish
+    from snakestudy.storage import chunk_store  # noqa: F401
 
     start = time.perf_counter()
-    prepared = prepare("config/config.yaml", {}, Layout(), Slots(2), dry_run=False)
+    prepared = prepare("config/config.yaml", {}, Layout(), Capacity(2), dry_run=False)
     assert prepared.proposal is not None
     publish(prepared.proposal, Layout())
     return time.perf_counter() - start

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from snakestudy._design import Design, Maker, expand
-from snakestudy._errors import UserError
+from snakestudy.design.blocks import DesignExpander
+from snakestudy.design.design import Design, expand
+from snakestudy.errors import UserError
 
 
 def design(*blocks: dict[str, Any], **more: Any) -> Design:
     """The design of some blocks; more: what a Maker takes (derive, defaults, ...)."""
-    return expand(blocks, Maker(**more))
+    return expand(blocks, DesignExpander(**more))
 
 
 def rows(found: Design) -> list[tuple[Any, ...]]:

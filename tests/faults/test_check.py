@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from conftest import Study
+from kit import Study
 
 
 def test_check_of_a_whole_study_counts_what_is_there(checked: Study) -> None:

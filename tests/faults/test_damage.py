@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from conftest import Study
+from kit import Study
 from pyarrow import parquet
 
-from snakestudy._tables import footer_of, read, write
+from snakestudy.tables.arrow import footer_of, read, write
 
 
 def truncated(path: Path) -> None:

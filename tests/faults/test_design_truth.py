@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, Study, environment
+from kit import ROOT, Study, environment
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 MODEL = """\
 import os

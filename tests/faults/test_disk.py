@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Study, environment
+from kit import ROOT, Study, environment
 
 BIG = """\
 import os, random

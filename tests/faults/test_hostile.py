@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Study
+from kit import Study
 
 # Run by anything, each of these makes a file called canary somewhere below the test's directory.
 TOUCH = 'touch "$STUDY_DIR/canary" canary'

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT, Study, environment
+from kit import ROOT, Study, environment
 
 TASKS = 24
 SECONDS = 0.4

@@ -6,9 +6,9 @@ from collections import Counter
 
 import psutil
 import pytest
-from conftest import Study
+from kit import Study
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 MODEL = """\
 import ctypes, os, subprocess, sys, time

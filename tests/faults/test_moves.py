@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Study
+from kit import ROOT, Study
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 GONE = task_id({"a": 2, "b": 20})
 

@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Study
+from kit import Study
 
-from snakestudy._manifest import Manifest
-from snakestudy._store import Store
-from snakestudy._tables import footer_of, read
+from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.manifest import Manifest
+from snakestudy.tables.arrow import footer_of, read
 
 
 @pytest.fixture

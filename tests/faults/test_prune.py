@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Study
+from kit import Study
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Study
+from kit import Study
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 
 def test_redo_runs_the_chosen_tasks_once_more_and_no_others(study: Study) -> None:

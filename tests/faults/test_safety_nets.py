@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow
 import pytest
 import snakemake
-from conftest import Study
+from kit import Study
 
 
 def git(study: Study, *arguments: str) -> str:

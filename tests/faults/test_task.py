@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Study, environment
+from kit import Study, environment
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 ONE = task_id({"a": 1, "b": 10})
 SCRIPT = "cat data.txt; echo warned >&2; echo y > fit.csv; echo $1 >> fit.csv; exit $2\n"

@@ -11,9 +11,9 @@ import time
 
 import psutil
 import pytest
-from conftest import CONFIG, ROOT, Study, environment
+from kit import CONFIG, ROOT, Study, environment
 
-from snakestudy._values import task_id
+from snakestudy.values import task_id
 
 CONFIGURATION = "config/config.yaml"
 TIMES_K = """\

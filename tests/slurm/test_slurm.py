@@ -20,7 +20,7 @@ import cluster
 import psutil
 import pytest
 from cluster import said
-from conftest import ROOT, Study, environment
+from kit import ROOT, Study, environment
 
 MODEL = """\
 import os, time
@@ -297,10 +297,10 @@ def test_resources_of_study_and_site_reach_the_job(make: Callable) -> None:
         site="slurm_partition: other\nslurm_extra: --nice=7\n",
     )
     finish(study)
-    shown = said("scontrol", "show", "job", submitted(study)[0])
+    format_value = said("scontrol", "show", "job", submitted(study)[0])
     for text in ("Partition=other", "Nice=7", "mem=900M", "cpu=2", "TresPerJob=gres:gpu:1"):
-        assert text in shown, shown
-    assert "TimeLimit=00:15:00" in shown
+        assert text in format_value, format_value
+    assert "TimeLimit=00:15:00" in format_value
 
 
 def test_tasks_start_steps_of_their_own(make: Callable) -> None:

@@ -8,4 +8,4 @@ rule check:
     retries: 0
     localrule: True
     shell:
-        _parse.command("check", *study.directories) + " 2>&1 | tee {log:q} >&2"
+        snakefile.command("check", *context.directories) + " 2>&1 | tee {log:q} >&2"

@@ -12,5 +12,5 @@ rule outcome:
     retries: 0
     localrule: True
     shell:
-        _parse.command("outcome", *study.directories, study.on_failure)
+        snakefile.command("outcome", *context.directories, context.on_failure)
         + " 2>&1 | tee {log:q} >&2"

@@ -6,13 +6,13 @@ rule run:
     input:
         manifest="<results>/plan/chunks/{chunk}.parquet",
     output:
-        [f"<results>/{metric}/{{chunk}}.parquet" for metric in study.metrics],
+        [f"<results>/{metric}/{{chunk}}.parquet" for metric in context.metrics],
         metadata="<results>/metadata/run/{chunk}.parquet",
     log:
         "<logs>/run/{chunk}.log",
-    threads: study.threads
+    threads: context.threads
     resources:
-        **study.resources,
+        **context.resources,
     shell:
-        _parse.command("run", *study.directories[:2])
+        snakefile.command("run", *context.directories[:2])
         + " {input.manifest:q} {log:q} {resources.attempt}"

@@ -5,11 +5,11 @@ rule tasks:
     """Write the task table; bring the files of all chunks into one schema."""
     input:
         record=rules.plan.output.record,
-        tables=_parse.outputs(study),
+        tables=snakefile.outputs(context),
     output:
         "<results>/tasks.parquet",
     log:
         "<logs>/tasks.log",
     localrule: True
     shell:
-        _parse.command("tasks", study.layout.results) + " 2> {log:q}"
+        snakefile.command("tasks", context.layout.results) + " 2> {log:q}"

@@ -10,8 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._program import get_run_params, post_run_results
-    from ._results import Results, open
+    from snakestudy.results.reader import Results, open
+    from snakestudy.running.program import get_run_params, post_run_results
 
 __all__ = ["Results", "get_run_params", "open", "post_run_results"]
 
@@ -20,5 +20,5 @@ def __getattr__(name: str) -> Any:
     """Import a name when it is asked for: every job imports this package, few need them."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "_results" if name in ("Results", "open") else "_program"
+    module = "results.reader" if name in ("Results", "open") else "running.program"
     return getattr(import_module(f"{__name__}.{module}"), name)

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ._errors import UserError, for_users, nearest
-from ._lean import imports, spare_imports
+from snakestudy.errors import UserError, for_users
+from snakestudy.imports import block_unneeded, imports
+from snakestudy.messages import nearest
 
 FOR_PEOPLE = {
     "design": "the parameter sets a configuration declares, what is new, chunks",
@@ -33,8 +34,8 @@ def main(arguments: Sequence[str]) -> int:
             raise UserError("is no verb", value=verb, fix=nearest(verb, FOR_PEOPLE))
         with imports():
             if verb in WITHOUT_CODE and verb != "run":
-                spare_imports()
-            module = importlib.import_module(f"snakestudy.{verb}")
+                block_unneeded()
+            module = importlib.import_module(f"snakestudy.commands.{verb}")
         return module.main(rest)
     except (UserError, OSError) as error:
         print(f"snakestudy: {for_users(error)}", file=sys.stderr)

@@ -1,0 +1,146 @@
+"""What a chunk's job asks for, here and on a cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from kit import Study
+
+from snakestudy.engine.job import repeats_left, tell_repeats
+from snakestudy.engine.resources import requests
+from snakestudy.engine.site import read_site, submitted_site
+from snakestudy.errors import UserError
+
+CHUNK = SimpleNamespace(chunk="00000")
+
+
+def asked(
+    site: dict[str, Any] | None,
+    attempt: int = 1,
+    pending: int = 10,
+    mem_mb: int | None = 100,
+    runtime: float | None = 90.0,
+    **resources: Any,
+) -> dict[str, Any]:
+    config = {"chunks": {"workers": 4}, "task": {"runtime": runtime}, "resources": resources}
+    found = requests(config, {"00000": {"mem_mb": mem_mb, "pending": pending}}, site)
+    if "mem_mb" in found and callable(found["mem_mb"]):
+        found["mem_mb"] = found["mem_mb"](CHUNK, attempt)
+    if "runtime" in found and callable(found["runtime"]):
+        found["runtime"] = found["runtime"](CHUNK)
+    return found
+
+
+def test_here_a_job_asks_for_its_tasks_alone() -> None:
+    assert asked(None) == {"mem_mb": 400, "runtime": 5}
+
+
+def test_on_a_cluster_it_asks_for_nested_snakemakes_too() -> None:
+    assert asked({}) == {"mem_mb": 1000, "runtime": 10}
+
+
+def test_memory_grows_with_the_attempt_and_time_with_what_is_pending() -> None:
+    assert asked({}, attempt=3)["mem_mb"] == 1800
+    assert asked({}, pending=41)["runtime"] == 22
+    assert asked({}, pending=0)["runtime"] == 7
+
+
+def test_site_says_what_tasks_do_not_and_the_study_comes_first() -> None:
+    site = {"slurm_partition": "a", "slurm_account": "b", "runtime": 60, "mem_mb": 2000}
+    found = asked(site, slurm_partition="gpu", gpu=1)
+    assert found == {
+        **{"slurm_partition": "gpu", "slurm_account": "b", "gpu": 1},
+        **{"mem_mb": 1000, "runtime": 10},
+    }
+    assert asked(site, mem_mb=None, runtime=None)["runtime"] == 60
+
+
+def test_site_is_read_once_and_told_to_jobs(
+    in_an_empty_directory: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SNAKESTUDY_SITE", raising=False)
+    Path("config").mkdir()
+    for text in ("", "# nothing\n\n  # yet\n"):
+        Path("config/site.yaml").write_text(text)
+        assert read_site() == {}
+    Path("config/site.yaml").write_text("slurm_account: p1\nruntime: 60\n")
+    assert read_site() == {"slurm_account": "p1", "runtime": 60}
+    Path("config/site.yaml").write_text("half: [edit")
+    assert submitted_site() == {"slurm_account": "p1", "runtime": 60}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("slurm_extra: [--a, --b]\n", "slurm_extra"),
+        ("requeue: true\n", "requeue"),
+        ("- slurm_account\n", "is no mapping"),
+        ("a: b: c\n", "line 1"),
+    ],
+)
+def test_site_that_is_wrong_is_refused(
+    in_an_empty_directory: None, text: str, problem: str
+) -> None:
+    Path("config").mkdir()
+    Path("config/site.yaml").write_text(text)
+    with pytest.raises(UserError, match=problem):
+        read_site()
+
+
+def test_wrong_site_stops_before_anything_is_written(study: Study) -> None:
+    study.write("config/site.yaml", "requeue: true\n")
+    assert "is neither a number nor a word" in study.snakemake("--jobs", "2", ok=False)
+    assert not (study.path / "results").exists()
+
+
+def test_site_is_not_looked_at_here(study: Study) -> None:
+    study.write("config/site.yaml", "half: [edit")
+    study.snakemake()
+
+
+def test_repeats_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SNAKESTUDY_REPEATS", raising=False)
+    assert repeats_left(1) == 0
+    monkeypatch.setenv("SNAKESTUDY_REPEATS", "0")
+    tell_repeats(2)
+    assert [repeats_left(attempt) for attempt in (1, 2, 3)] == [2, 1, 0]
+
+
+MEMORY = """\
+import os, signal
+from pathlib import Path
+
+
+def simulate(params):
+    with open(os.environ["STUDY_DIR"] + "/ran.txt", "a") as file:
+        file.write(f"{params['x']}\\n")
+    times = len(Path(os.environ["STUDY_DIR"], "ran.txt").read_text().split(str(params["x"]))) - 1
+    if params["x"] == 2 and times < 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"y": params["x"]}
+"""
+KILLED = """\
+study: killed
+design: {grid: {x: [1, 2, 3]}}
+task: {function: "scripts/model.py:simulate", metrics: [fit], mem_mb: 10}
+chunks: {tasks: 3}
+"""
+
+
+def test_killed_task_runs_again_in_repeated_jobs_and_its_fellows_do_not(study: Study) -> None:
+    study.write("scripts/model.py", MEMORY)
+    study.configure(KILLED)
+    said = study.snakemake("--retries", "2")
+    assert said.count("1 task killed, perhaps for memory; the job is repeated with more") == 2
+    assert study.ran() == {"1": 1, "2": 3, "3": 1}
+    assert list(study.table("metadata")["status"]) == ["success"] * 3
+
+
+def test_killed_task_has_failed_when_no_attempt_is_left(study: Study) -> None:
+    study.write("scripts/model.py", MEMORY)
+    study.configure(KILLED)
+    assert "killed by SIGKILL" in study.snakemake("--retries", "1", ok=False)
+    assert study.ran() == {"1": 1, "2": 2, "3": 1}

@@ -1,0 +1,131 @@
+"""`python -m snakestudy task`: one task, or a changed copy of it, in the foreground.
+
+It runs in a directory of its own with its real inputs; the study is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pdb
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snakestudy.config.yaml12 import read_yaml
+from snakestudy.design.columns import from_rows
+from snakestudy.design.derived import derived_columns, parsed
+from snakestudy.errors import UserError
+from snakestudy.layout import Layout
+from snakestudy.messages import format_value, nearest, pluralize
+from snakestudy.running.batch import TaskSpec
+from snakestudy.running.result import Result
+from snakestudy.running.task import Runner
+from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.record import load_record
+from snakestudy.values import task_id
+
+SHOWN = 5  # rows of each metric
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m snakestudy task", description=__doc__)
+    parser.add_argument("task_id", help="or its first digits")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
+    parser.add_argument("--dir", type=Path, help="an empty directory (default: a temporary one)")
+    parser.add_argument("--pdb", action="store_true", help="debug an exception of a function")
+    given = parser.parse_args(arguments)
+    layout = Layout()
+    record = load_record(layout)
+    if record is None:
+        raise UserError("holds no study that was planned", value=".")
+    manifest, row = find(given.task_id, record, layout)
+    values = {name: manifest.values(name)[row] for name in manifest.parameters}
+    values = changed(values, given.changes, record["config"]["derive"])
+    if given.pdb and not manifest.order["task"].get("function"):
+        raise UserError("goes with a function only", key="--pdb")
+    directory = _directory(given.dir, manifest.ids[row])
+    print(f"{manifest.ids[row]}: {format_value(values, 1000)}\n  in {directory}", flush=True)
+    result = run(manifest, values, directory, given.pdb)
+    print(report(result, directory))
+    return 1 if result.error else 0
+
+
+def find(digits: str, record: Mapping[str, Any], layout: Layout) -> tuple[Manifest, int]:
+    """The manifest of the task whose id begins with these digits, and its row there."""
+    found = []
+    for chunk in record["chunks"]:
+        manifest = Manifest.of(layout, chunk)
+        ids = manifest.ids if manifest else []
+        found += [(manifest, row) for row, one in enumerate(ids) if one.startswith(digits)]
+    if len(found) != 1:
+        problem = "is no task of this study" if not found else f"fits {len(found)} tasks"
+        raise UserError(problem, value=digits, fix="results/tasks.parquet lists them.")
+    return found[0]
+
+
+def changed(
+    values: Mapping[str, Any], changes: Sequence[str], derive: Mapping[str, str]
+) -> dict[str, Any]:
+    """The parameter set with some values replaced, what is derived computed anew."""
+    own = {name: value for name, value in values.items() if name not in derive}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        if not equals or name not in own:
+            raise UserError(
+                "is no NAME=VALUE of a parameter", key="--set", value=change, fix=nearest(name, own)
+            )
+        own[name] = read_yaml("--set", f"value: {text}")["value"]
+    part = derived_columns(from_rows([own]), parsed(derive))
+    return {name: column.to_list()[0] for name, column in part.items()}
+
+
+def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:
+    """Run the task once, as a visit would; shared inputs are copied into its directory."""
+    order = {**manifest.order, "parameters": list(values), "run_dirs": "keep"}
+    runner = Runner(order, Path.cwd(), directory, 0, own=directory)
+    os.environ.update(runner.environment)
+    if debug:
+        runner.__dict__["function"] = _debugged(runner.function)
+    left_out = {*order["derive"]} | {
+        name for name, default in order["defaults"].items() if values.get(name) == default
+    }
+    own = task_id({name: value for name, value in values.items() if name not in left_out})
+    return runner.run(TaskSpec(0, own, values, order["digest"], 0, 1, None), attempt=1)
+
+
+def _debugged(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(parameters: dict[str, Any]) -> Any:
+        try:
+            return function(parameters)
+        except Exception:
+            pdb.post_mortem(sys.exc_info()[2])
+            raise
+
+    return call
+
+
+def _directory(wanted: Path | None, name: str) -> Path:
+    if wanted is None:
+        return Path(tempfile.mkdtemp(prefix=f"task-{name}-"))
+    if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
+        raise UserError("is not empty", key="--dir", value=str(wanted), fix="Name another one.")
+    wanted.mkdir(parents=True, exist_ok=True)
+    return wanted.resolve()
+
+
+def report(result: Result, directory: Path) -> str:
+    """How it went, in words: the error, or the first rows of each metric."""
+    lines = []
+    for name in ("stdout.log", "stderr.log"):
+        log = directory / name
+        if log.exists() and log.stat().st_size:
+            lines += [f"{name}:", *log.read_text(errors="replace").splitlines()]
+    state = f"failed: {result.error}" if result.error else "succeeded"
+    lines.append(f"{state} after {result.seconds:.3g} s; its files are in {directory}")
+    for metric, (count, columns) in result.metrics.items():
+        lines.append(f"{metric}: {pluralize(count, 'row')}")
+        lines += [f"  {name}: {format_value(values[:SHOWN])}" for name, values in columns.items()]
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""A study as configured: frozen, every default and short form written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file for the run directory."""
+
+    path: str
+    linkage: str
+    rename: str | None
+    render: str | None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """Where the rows of one result table come from; without a path the task hands them over."""
+
+    name: str
+    path: str | None = None
+    regex: tuple[str, ...] = ()
+    match: str = "last"
+    reader: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one task runs and what it may use; runtime and grace in seconds."""
+
+    command: str | tuple[str, ...] | None
+    function: str | None
+    setup: str | None
+    inputs: tuple[Input, ...]
+    metrics: tuple[Metric, ...]
+    depends: tuple[str, ...]
+    threads: int
+    mem_mb: float | str | None
+    runtime: float | None
+    retries: int
+    env: tuple[tuple[str, str], ...]
+    restart: str = "fresh"
+    grace: float = 30.0
+
+    @classmethod
+    def of(cls, task: Mapping[str, Any]) -> Task:
+        """The task of a resolved configuration (or of a manifest)."""
+        command = task.get("command")
+        return cls(
+            command=command if isinstance(command, str | None) else tuple(map(str, command)),
+            function=task.get("function"),
+            setup=task.get("setup"),
+            inputs=tuple(Input(**item) for item in task["inputs"]),
+            metrics=tuple(
+                Metric(**{**item, "regex": tuple(item.get("regex", ()))})
+                for item in task["metrics"]
+            ),
+            depends=tuple(task["depends"]),
+            threads=task["threads"],
+            mem_mb=task["mem_mb"],
+            runtime=task["runtime"],
+            retries=task["retries"],
+            env=tuple((name, str(value)) for name, value in task["env"].items()),
+            **{name: task[name] for name in ("restart", "grace") if name in task},  # 0.1 had none
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A resolved configuration; `file` is where it was read, for messages."""
+
+    file: str
+    config: dict[str, Any]
+    text_digest: str  # of the text, the overrides and the schema it was checked with
+    invocation: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.config["study"]
+
+    @cached_property
+    def task(self) -> Task:
+        return Task.of(self.config["task"])
+
+
+def keyed(blocks: list[Any]) -> list[tuple[str, Any]]:
+    """The blocks of a design with the key of each."""
+    if len(blocks) == 1:
+        return [("design", blocks[0])]
+    return [(f"design.{number}", block) for number, block in enumerate(blocks)]

@@ -1,0 +1,202 @@
+"""The one evaluator of expressions: arithmetic, comparisons, and/or/not, numpy functions."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from functools import reduce
+from itertools import pairwise
+from typing import Any
+
+from snakestudy.errors import UserError
+from snakestudy.messages import nearest
+
+FUNCTIONS = frozenset(
+    """
+    abs ceil clip cos cosh exp expm1 floor hypot isfinite isnan log log10 log1p log2 maximum
+    minimum mod power round sign sin sinh sqrt tan tanh where
+    """.split()  # noqa: SIM905
+)
+
+_BINARY: dict[type, Callable] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+_COMPARE: dict[type, Callable] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+
+
+def parse(text: str) -> ast.expr:
+    """The syntax tree of an expression in the permitted language.
+
+    Raises:
+        UserError: if it does not parse or holds anything else.
+    """
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise UserError(f"{text!r} is no expression ({error.args[0]})") from None
+    _check(tree, text)
+    return tree
+
+
+def names(tree: ast.expr) -> set[str]:
+    """The parameters an expression reads; dotted names whole.
+
+    >>> sorted(names(parse("sqrt(model.rate) > b and not c")))
+    ['b', 'c', 'model.rate']
+    """
+    if isinstance(tree, (ast.Name, ast.Attribute)):
+        return {_dotted(tree)}
+    if isinstance(tree, ast.Call):
+        return set().union(*(names(argument) for argument in tree.args))
+    children = (child for child in ast.iter_child_nodes(tree) if isinstance(child, ast.expr))
+    return set().union(*map(names, children))
+
+
+def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
+    """The value of an expression over numpy arrays (or scalars) by name.
+
+    Raises:
+        UserError: if a name is unknown or the values do not go together.
+    """
+    import numpy
+
+    def value(node: ast.expr) -> Any:
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name() | ast.Attribute():
+                name = _dotted(node)
+                if name not in values:
+                    raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
+                return values[name]
+            case ast.BinOp():
+                return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
+            case ast.UnaryOp(op=ast.Not()):
+                return numpy.logical_not(value(node.operand))
+            case ast.UnaryOp():
+                operand = value(node.operand)
+                return -operand if isinstance(node.op, ast.USub) else +operand
+            case ast.BoolOp():
+                join = numpy.logical_and if isinstance(node.op, ast.And) else numpy.logical_or
+                return reduce(join, map(value, node.values))
+            case ast.Compare():
+                sides = [value(side) for side in (node.left, *node.comparators)]
+                tests = [
+                    _compare(_COMPARE[type(op)], *pair)
+                    for op, pair in zip(node.ops, pairwise(sides), strict=True)
+                ]
+                return reduce(numpy.logical_and, tests)
+            case ast.Call():
+                return getattr(numpy, node.func.id)(*map(value, node.args))
+        raise AssertionError(node)
+
+    with numpy.errstate(all="ignore"):
+        try:
+            return value(tree)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+
+
+def _compare(operation: Callable, left: Any, right: Any) -> Any:
+    """A comparison; one of order does not hold where a side is null."""
+    import numpy
+
+    sides = [numpy.asarray(side) for side in (left, right)]
+    ordered = operation not in (operator.eq, operator.ne)
+    if not ordered or all(side.dtype != object for side in sides):
+        return operation(left, right)
+    left, right = numpy.broadcast_arrays(*sides)
+    there = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
+    result = numpy.zeros(there.shape, dtype=bool)
+    result[there] = operation(left[there], right[there]).astype(bool)
+    return result
+
+
+def _exact(operation: Callable, left: Any, right: Any) -> Any:
+    """An operation on integers as numpy does it, unless that would overflow in silence."""
+    import numpy
+
+    result = operation(left, right)
+    if getattr(result, "dtype", None) is not None and result.dtype.kind in "iu":
+        if operation in (operator.floordiv, operator.mod) and not numpy.all(right):
+            raise ArithmeticError("division by zero")
+        floats = operation(numpy.asarray(left, dtype=float), numpy.asarray(right, dtype=float))
+        if not numpy.allclose(result, floats, rtol=1e-6, atol=1):
+            raise ArithmeticError("the integers grow too large; write one of them as a float")
+    return result
+
+
+def one_each(tree: ast.expr, values: Mapping[str, Any], size: int) -> Any:
+    """The values of an expression as an array of the given size.
+
+    Raises:
+        UserError: as `evaluate`, or if it gives something else.
+    """
+    import numpy
+
+    found = evaluate(tree, values)
+    try:
+        return numpy.broadcast_to(numpy.asarray(found), size)
+    except ValueError:
+        text = ast.unparse(tree)
+        raise UserError(f"{text!r} fails: it does not give one value for each set") from None
+
+
+def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
+    """Where an expression holds: an array of bools of the given size.
+
+    Raises:
+        UserError: if it does not parse, fails, or is neither true nor false.
+    """
+    held = one_each(parse(text), values, size)
+    if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
+        raise UserError("is neither true nor false", value=text, fix="Write a comparison.")
+    return held.astype(bool)
+
+
+def _dotted(node: ast.expr) -> str:
+    return ast.unparse(node)
+
+
+def _check(node: ast.expr, text: str) -> None:
+    def refuse(what: str) -> UserError:
+        return UserError(
+            f"{what} in {text!r} is not permitted",
+            fix="Write arithmetic, comparisons, and/or/not and numpy functions of parameters.",
+        )
+
+    match node:
+        case ast.Constant(value=bool() | int() | float() | str() | None) | ast.Name():
+            return
+        case ast.Attribute(value=ast.Name() | ast.Attribute()):
+            return _check(node.value, text)
+        case ast.Call(func=ast.Name(id=name), keywords=[]):
+            if name not in FUNCTIONS:
+                raise refuse(f"{name}()")
+            children = node.args
+        case ast.BinOp() if type(node.op) in _BINARY:
+            children = [node.left, node.right]
+        case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.UAdd()):
+            children = [node.operand]
+        case ast.BoolOp():
+            children = node.values
+        case ast.Compare() if all(type(op) in _COMPARE for op in node.ops):
+            children = [node.left, *node.comparators]
+        case _:
+            raise refuse(ast.unparse(node))
+    for child in children:
+        _check(child, text)

@@ -1,0 +1,134 @@
+"""Where everything lies: paths, chunk names, reserved words."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from snakestudy.errors import UserError
+
+CHUNK = r"\d{5,15}|[0-9a-f]{16}"  # a running number, or the task_id of a chunk of one
+RECORD = r"\d{4,}"
+
+METADATA = (
+    "step",
+    "status",
+    "started",
+    "seconds",
+    "host",
+    "attempt",
+    "exit_code",
+    "error",
+    "max_rss_mb",
+    "digest",
+    "plan",
+)
+RESERVED_PARAMETERS = {"task_id", "seq", "chunk", "plan", "status", "step", *METADATA}
+RESERVED_METRICS = {"plan", "metadata", "tables", "tasks"}
+STEP = "run"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The directories of one study, as Snakemake's pathvars name them."""
+
+    results: Path = Path("results")
+    runs: Path = Path("runs")
+    logs: Path = Path("logs")
+
+    @property
+    def store(self) -> Path:
+        return self.results / ".store"
+
+    @property
+    def proposals(self) -> Path:
+        return self.store / "proposals"
+
+    @property
+    def code(self) -> Path:
+        """Texts of code by their SHA-256, to compare new code with."""
+        return self.store / "code"
+
+    @property
+    def file_hashes(self) -> Path:
+        return self.store / "fingerprints.json"
+
+    def backup(self, plan: int) -> Path:
+        """A snapshot of the results of a plan."""
+        return self.results.with_name(f"{self.results.name}.backup") / f"{plan:04d}"
+
+    @property
+    def ids(self) -> Path:
+        """task_ids of large designs, so that they need not be computed again."""
+        return self.store / "ids"
+
+    @property
+    def tasks(self) -> Path:
+        return self.results / "tasks.parquet"
+
+    @property
+    def outcome(self) -> Path:
+        return self.results / "outcome.json"
+
+    def record(self, plan: int) -> Path:
+        return self.results / "plan" / f"{plan:04d}.json"
+
+    def kept_record(self, plan: int) -> Path:
+        """The record in the store; `record` is its published form."""
+        return self.store / "records" / f"{plan:04d}.json"
+
+    def manifest(self, chunk: str) -> Path:
+        return self.results / "plan" / "chunks" / f"{chunk}.parquet"
+
+    def output(self, table: str, chunk: str) -> Path:
+        """A chunk's file of a metric, or of `metadata`."""
+        if table == "metadata":
+            return self.metadata(chunk)
+        return self.results / table / f"{chunk}.parquet"
+
+    def metadata(self, chunk: str) -> Path:
+        return self.results / "metadata" / STEP / f"{chunk}.parquet"
+
+    def chunk_store(self, chunk: str) -> Path:
+        return self.store / chunk
+
+    def run_directory(self, task_id: str) -> Path:
+        return self.runs / task_id[:2] / task_id
+
+    def published(self) -> Iterator[str]:
+        """Every file of results/ but for the store's: what Snakemake knows of."""
+        for directory, names, files in os.walk(self.results):
+            names[:] = [name for name in names if not name.startswith(".")]
+            yield from (os.path.join(directory, name) for name in files)
+
+    def newest_plan(self) -> int:
+        """The number of the newest record, 0 if there is none."""
+        paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
+        return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)
+
+
+def aside(directory: Path) -> Path:
+    """Where an earlier run directory of a task waits until the new row is kept."""
+    return directory.with_name(f".{directory.name}")
+
+
+def enter(directory: str) -> None:
+    """Make a study's directory the working directory.
+
+    Raises:
+        UserError: if there is none.
+    """
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise UserError(error.strerror, value=directory, fix="Name a study's directory.") from None
+
+
+def python_path() -> str:
+    """PYTHONPATH for processes that are to find this package, first."""
+    package = str(Path(__file__).parents[1])
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.pathsep.join([package, *(path for path in given if path not in ("", package))])

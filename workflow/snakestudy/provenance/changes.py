@@ -1,0 +1,40 @@
+"""What changed between two sets of what results depend on, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from snakestudy.provenance.code import same_code
+
+
+def changes(
+    old: Mapping[str, str], new: Mapping[str, str], text_of: Callable[[str], str | None]
+) -> list[str]:
+    """What counts as changed between two sets of components, in words.
+
+    Args:
+        text_of: the text of a Python file by its SHA-256, None if it is not known.
+
+    Comments, docstrings and formatting of Python code do not count, nor does a formula or
+    a default that is only there on one side: whatever names it has changed itself.
+    """
+    words = []
+    for label in sorted(old.keys() | new.keys()):
+        before, after = old.get(label), new.get(label)
+        kind, _, name = label.partition(" ")
+        one_sided = before is None or after is None
+        if before == after or (kind in ("derive", "default") and one_sided):
+            continue
+        if kind == "derive" and same_code(before, after):
+            continue
+        if kind == "code" and not one_sided and same_code(text_of(before), text_of(after)):
+            continue
+        what = {
+            "code": name,
+            "derive": f"the formula of {name}",
+            "default": f"the default of {name}",
+            "input": f"input {name}",
+        }
+        verb = "was added" if before is None else "was removed" if after is None else "changed"
+        words.append(f"{what.get(kind, f'the {kind}')} {verb}")
+    return words

@@ -1,0 +1,150 @@
+"""What results depend on, as digests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from snakestudy.config.study import Study, Task
+from snakestudy.errors import UserError
+from snakestudy.provenance.changes import changes
+from snakestudy.provenance.code import command_files, imported, named_files, python_files
+from snakestudy.provenance.file_hashes import FileHashes
+from snakestudy.values import canonical, digest_of
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """All that results of a study depend on, but parameters.
+
+    Attributes:
+        components: what it is, in words -> its digest. Code is listed by the SHA-256
+            of its bytes; `changes` looks closer.
+        metrics: metric -> digest of how its rows are read; "" for rows the task returns.
+        readers: metric -> the components of that, as in `components`.
+        files: every file read for this, path -> SHA-256.
+        code: those of the files that are Python.
+    """
+
+    components: dict[str, str]
+    metrics: dict[str, str]
+    readers: dict[str, dict[str, str]]
+    files: dict[str, str]
+    code: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.components)
+
+
+def provenance_of(study: Study, file_hashes: FileHashes) -> Provenance:
+    """
+    Raises:
+        UserError: for a file, script or function that is not there.
+    """
+    task = study.task
+    files: dict[str, str] = {}
+
+    def sha(path: str, key: str) -> str:
+        try:
+            files[path] = file_hashes.sha256(path)
+        except OSError as error:
+            problem = error.strerror or str(error)
+            raise UserError(
+                problem, file=study.file, key=key, value=path, fix="Paths start at the study."
+            ) from None
+        return files[path]
+
+    components = {f"derive {name}": text for name, text in study.config["derive"].items()}
+    for name, value in study.config["defaults"].items():
+        components[f"default {name}"] = canonical(value)
+    for name in ("command", "setup", "function"):
+        if getattr(task, name):
+            components[name] = digest_of(getattr(task, name))
+    if task.env:
+        components["env"] = digest_of(dict(task.env))
+    for path, key in _sources(task, sha):
+        components[f"code {path}"] = sha(path, key)
+    for number, item in enumerate(task.inputs):
+        key = f"task.inputs.{number}.path"
+        content = None if "{" in item.path else sha(item.path, key)
+        components[f"input {item.path}"] = digest_of([content, item.rename, item.render])
+    for pattern in task.depends:
+        for path in _glob(pattern, study.file):
+            components[f"code {path}"] = sha(path, "task.depends")
+    metrics, readers = {}, {}
+    for metric in task.metrics:
+        how = digest_of([metric.path, metric.regex, metric.match, metric.reader])
+        reader = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
+        code = {f"code {path}": sha(path, "task.metrics") for path in reader}
+        readers[metric.name] = {"reading": how, **code}
+        metrics[metric.name] = digest_of(readers[metric.name])[:8] if metric.path else ""
+    python = tuple(path for path in files if path.endswith(".py"))
+    return Provenance(components, metrics, readers, files, python)
+
+
+def settled(
+    provenance: Provenance, record: Mapping[str, Any] | None, text_of: Callable[[str], str | None]
+) -> Provenance:
+    """The science with the digests of metrics as they were, if nothing of them changed."""
+    metrics, readers = dict(provenance.metrics), dict(provenance.readers)
+    for name, new in provenance.readers.items():
+        old = record.get("readers", {}).get(name) if record else None
+        if old and not changes(old, new, text_of):
+            metrics[name], readers[name] = record["metrics"][name], old
+    return replace(provenance, metrics=metrics, readers=readers)
+
+
+def _sources(task: Task, sha: Callable[[str, str], str]) -> Iterable[tuple[str, str]]:
+    """The files of code that a task runs, with the key that names each."""
+    if task.function:
+        yield from (
+            (path, "task.function") for path in python_files(task.function, "task.function", sha)
+        )
+    renames = {item.rename for item in task.inputs if item.rename}
+    for path in command_files(task.setup):
+        yield path, "task.setup"
+    for path in command_files(task.command, renames):
+        yield path, "task.command"
+        if path.endswith(".py"):
+            sha(path, "task.command")
+            yield from ((found, "task.command") for found in imported(path))
+
+
+def _glob(pattern: str, file: str) -> list[str]:
+    import glob
+
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+    if not found:
+        raise UserError("names no file", file=file, key="task.depends", value=pattern)
+    return found
+
+
+def design_files(block: Mapping[str, Any], sha256: Callable[[str], str]) -> dict[str, str]:
+    """The files that a block of the design is made from, path -> SHA-256.
+
+    A callable's are its code, modules of the study that it imports, and files it names.
+
+    Raises:
+        UserError: for a file or function that is not there.
+    """
+    files: dict[str, str] = {}
+
+    def sha(path: str, key: str) -> str:
+        try:
+            files[path] = sha256(path)
+        except OSError as error:
+            problem = error.strerror if os.path.exists(path) else "is no file"
+            raise UserError(
+                problem, key=key, value=path, fix="Write a path relative to the study."
+            ) from None
+        return files[path]
+
+    if "table" in block:
+        sha(block["table"], "table")
+    for path in python_files(block.get("python"), "python", sha):
+        for found in [path, *named_files(path)]:
+            sha(found, "python")
+    return files

@@ -1,0 +1,240 @@
+"""Reading every file of results/ and the store, to say what is missing or wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy
+import pyarrow as pa
+
+from snakestudy.design.blocks import DesignExpander
+from snakestudy.design.columns import Column
+from snakestudy.design.design import Design
+from snakestudy.design.ids import task_numbers
+from snakestudy.layout import STEP, Layout
+from snakestudy.messages import aligned, pluralize
+from snakestudy.provenance.row_digest import made_by
+from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.manifest import Manifest
+from snakestudy.tables.arrow import Unreadable, cast_to, footer_of, index_in, read, take_rows
+from snakestudy.tables.task_ids import differences
+
+SHOWN = 20  # problems told one by one
+
+
+@dataclass
+class Line:
+    """What was found of one kind of file."""
+
+    files: int = 0
+    rows: int = 0
+    tasks: int = 0
+    schemas: list[pa.Schema] = field(default_factory=list)
+    problems: int = 0
+
+
+class View(Protocol):
+    """What the planner knows of the study as it is configured."""
+
+    context: Any
+
+    def design(self) -> Design: ...
+
+    def counts(self, digest: str, kept: list[str]) -> bool: ...
+
+
+@dataclass
+class Check:
+    """Goes through a study; `lines` and `problems` are what it finds."""
+
+    layout: Layout
+    planner: View
+    lines: dict[str, Line] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    active: list[numpy.ndarray] = field(default_factory=list)
+    known: list[numpy.ndarray] = field(default_factory=list)
+
+    def run(self) -> None:
+        record = self.planner.context.record
+        for chunk, entry in record["chunks"].items():
+            manifest = self._manifest(chunk, entry["manifest"])
+            if manifest is None:
+                continue
+            self.known.append(manifest.numbers)
+            self.active.append(manifest.numbers[manifest.active])
+            for name in ("metadata", *record["metrics"]):
+                self._output(name, manifest, entry["kept"])
+            self._store(manifest)
+        self._task_table()
+        self._design()
+
+    def _say(self, kind: str, where: Path | str, problem: str) -> None:
+        self.lines.setdefault(kind, Line()).problems += 1
+        self.problems.append(f"{where}: {problem}")
+
+    def _read(self, kind: str, path: Path) -> pa.Table | None:
+        """The file's table, counted; None, and a word, if it is not there or damaged."""
+        line = self.lines.setdefault(kind, Line())
+        try:
+            table = read(path)
+        except FileNotFoundError:
+            return self._say(kind, path, "is not there; snakemake makes it")
+        except Unreadable as error:
+            return self._say(kind, path, f"{error.problem}; delete it and run snakemake")
+        line.files += 1
+        line.rows += len(table)
+        return table
+
+    def _manifest(self, chunk: str, wanted: str) -> Manifest | None:
+        path = self.layout.manifest(chunk)
+        if self._read("manifests", path) is None:
+            return None
+        try:
+            manifest = Manifest.load(path)
+            fresh = Manifest(manifest.order, manifest.table).hash
+            is_per_task = (manifest.chunk, manifest.hash, fresh) == (chunk, wanted, wanted)
+        except (KeyError, ValueError):
+            is_per_task = False
+        if not is_per_task or (_numbers_of(manifest) != manifest.numbers).any():
+            return self._say("manifests", path, "is not what the plan wrote; delete it, snakemake")
+        self.lines["manifests"].tasks += len(manifest.numbers)
+        return manifest
+
+    def _output(self, name: str, manifest: Manifest, kept: list[str]) -> None:
+        chunk = manifest.chunk
+        path = self.layout.output(name, chunk)
+        kind = f"metadata/{STEP}" if name == "metadata" else name
+        table = self._read(kind, path)
+        if table is None:
+            return
+        footer = footer_of(table.schema)
+        if (footer.get("chunk"), footer.get("table")) != (chunk, name):
+            return self._say(kind, path, "is another file's copy; delete it and run snakemake")
+        self.lines[kind].schemas.append(table.schema.remove_metadata())
+        ids = table["task_id"].to_pylist()
+        self.lines[kind].tasks += len(set(ids))
+        foreign = set(ids) - set(manifest.active_ids)
+        if foreign:
+            return self._say(kind, path, f"has rows of {pluralize(len(foreign), 'unknown task')}")
+        self._compare_parameters(kind, path, table, manifest)
+        if name == "metadata":
+            self._check_rows(kind, path, table, manifest, kept)
+        return None
+
+    def _compare_parameters(
+        self, kind: str, path: Path, table: pa.Table, manifest: Manifest
+    ) -> None:
+        published = manifest.published()
+        wanted = take_rows(published, index_in(table["task_id"], published["task_id"]))
+        for name in manifest.parameters:
+            if name not in table.column_names:
+                self._say(kind, path, f"lacks parameter {name}; delete it and run snakemake")
+                continue
+            column = pa.schema([table.schema.field(name)])
+            if not cast_to(wanted.select([name]), column)[name].equals(table[name]):
+                self._say(kind, path, f"{name} is not as declared; delete it and run snakemake")
+
+    def _check_rows(
+        self, kind: str, path: Path, table: pa.Table, manifest: Manifest, kept: list[str]
+    ) -> None:
+        counts = Counter(table["task_id"].to_pylist())
+        missing = [task_id for task_id in manifest.active_ids if task_id not in counts]
+        double = [task_id for task_id, count in counts.items() if count > 1]
+        for tasks, what in ((missing, "missing"), (double, "double")):
+            if tasks:
+                self._say(kind, path, f"{pluralize(len(tasks), 'task')} {what}: {tasks[0]}, ...")
+        digests = Counter(table["digest"].to_pylist())
+        old = {d: n for d, n in digests.items() if not self.planner.counts(d, kept)}
+        if old:
+            words = sorted({word for d in old for word in self.planner.context.changed(made_by(d))})
+            tasks = pluralize(sum(old.values()), "task")
+            self._say(kind, path, f"{tasks} of before {'; '.join(words)}; snakemake plans them")
+
+    def _store(self, manifest: Manifest) -> None:
+        store = Store(self.layout.chunk_store(manifest.chunk))
+        line = self.lines.setdefault("store", Line())
+        for number in store.numbers():
+            if store.is_whole(number, manifest.table["task_id"]):
+                line.files += len(list((store.parts / f"{number:06d}").glob("*.parquet")))
+            elif number in store.numbers():  # no visit replaced it meanwhile
+                where = store.parts / f"{number:06d}"
+                self._say("store", where, "is damaged; its next visit runs the tasks again")
+        rows = len(store.last_rows())
+        line.rows += rows
+        line.tasks += rows
+
+    def _task_table(self) -> None:
+        table = self._read("tasks", self.layout.tasks)
+        if table is None:
+            return
+        ids = table["task_id"].to_pylist()
+        self.lines["tasks"].tasks = len(set(ids))
+        wanted = sorted(f"{number:016x}" for own in self.active for number in own.tolist())
+        if sorted(ids) != wanted:
+            problem = "has not just the active tasks; delete it and run snakemake"
+            self._say("tasks", self.layout.tasks, problem)
+
+    def _design(self) -> None:
+        """Tasks that no chunk has, or two have; own input files that changed."""
+        counts = Counter(number for own in self.known for number in own.tolist())
+        double = [number for number, count in counts.items() if count > 1]
+        if double:
+            self._say("manifests", f"{double[0]:016x}", "is a task of two chunks")
+        design = self.planner.design()
+        _, new = differences(design.ordered, self.known)
+        if len(new):
+            self._say("manifests", "design", f"{pluralize(len(new), 'task')} not planned yet")
+        tasks = numpy.concatenate([design.numbers[:0], *self.active])
+        rows = design.rows_of(tasks)
+        inputs = self.planner.context.task_input_digests(design, rows[rows >= 0])
+        if any(inputs):
+            before = self._inputs_before()
+            pairs = zip(tasks[rows >= 0].tolist(), inputs, strict=True)
+            changed = sum(before.get(number) != own for number, own in pairs)
+            if changed:
+                text = f"input files of {pluralize(changed, 'task')} changed"
+                self._say("manifests", "task.inputs", f"{text}; snakemake --config rehash=1")
+
+    def _inputs_before(self) -> dict[int, str | None]:
+        found: dict[int, str | None] = {}
+        for chunk in self.planner.context.record["chunks"]:
+            manifest = Manifest.of(self.layout, chunk)
+            if manifest is not None:
+                inputs = manifest.table["_inputs"].to_pylist()
+                found.update(zip(manifest.numbers.tolist(), inputs, strict=True))
+        return found
+
+
+def _numbers_of(manifest: Manifest) -> numpy.ndarray:
+    """The task_ids that follow from a manifest's parameters."""
+    order = manifest.order
+    names = [name for name in manifest.parameters if name not in order["derive"]]
+    columns = {name: Column.of(manifest.values(name)) for name in names}
+    return task_numbers(DesignExpander(defaults=order["defaults"]).identity(columns))
+
+
+def report(lines: dict[str, Line], problems: Sequence[str]) -> str:
+    """The table, and the problems one by one."""
+    rows = [
+        [name, *(f"{n:,}" for n in (line.files, line.rows, line.tasks)), types_of(line),
+         f"{line.problems:,}"]
+        for name, line in lines.items()
+    ]  # fmt: skip
+    text = [aligned(["", "files", "rows", "tasks", "types", "problems"], rows)]
+    text += [f"  {problem}" for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        text.append(f"  ... and {len(problems) - SHOWN} more")
+    text.append(
+        pluralize(len(problems), "problem") if problems else "nothing missing, nothing wrong"
+    )
+    return "\n".join(text)
+
+
+def types_of(line: Line) -> str:
+    if not line.schemas:
+        return ""
+    return "one" if all(schema.equals(line.schemas[0]) for schema in line.schemas) else "mixed"

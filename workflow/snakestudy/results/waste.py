@@ -1,0 +1,95 @@
+"""What no design needs any more, and removing it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snakestudy.errors import UserError
+from snakestudy.layout import Layout
+from snakestudy.messages import aligned, pluralize
+from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Waste:
+    """What no design needs.
+
+    Attributes:
+        rows: chunk -> inactive tasks that have rows in its store.
+        chunks: without an active task.
+        directories: run directories of tasks that are not active.
+    """
+
+    rows: dict[str, list[str]]
+    chunks: list[str]
+    directories: list[Path]
+
+
+def find(record: dict[str, Any], layout: Layout, declared: set[str]) -> Waste:
+    """What there is of tasks that the newest plan does not have and nothing declares."""
+    rows, needed = {}, set(declared)
+    for chunk in record["chunks"]:
+        manifest = Manifest.of(layout, chunk)
+        if manifest is None:
+            raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake first.")
+        needed.update(manifest.active_ids)
+        there = sorted(
+            (set(manifest.ids) - needed) & Store(layout.chunk_store(chunk)).rows().keys()
+        )
+        if there:
+            rows[chunk] = there
+    started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
+    chunks = [
+        chunk
+        for chunk in sorted(started - record["chunks"].keys())
+        if (manifest := Manifest.of(layout, chunk)) and needed.isdisjoint(manifest.ids)
+    ]
+    directories = [path for path in _run_directories(layout) if path.name not in needed]
+    return Waste(rows, chunks, directories)
+
+
+def _run_directories(layout: Layout) -> Iterator[Path]:
+    for group in sorted(layout.runs.glob("[0-9a-f][0-9a-f]")):
+        yield from sorted(path for path in group.iterdir() if len(path.name) == 16)
+
+
+def describe(waste: Waste, layout: Layout) -> str:
+    """A table of what can go, and how large it is."""
+    stores = [layout.chunk_store(chunk) for chunk in waste.chunks]
+    tasks = sum(map(len, waste.rows.values()))
+    rows = [
+        ["tasks taken out of the design", f"{tasks:,}", ""],
+        ["chunks without a task", f"{len(stores):,}", _megabytes(stores)],
+        ["run directories", f"{len(waste.directories):,}", _megabytes(waste.directories)],
+    ]
+    return aligned(["", "number", "MB"], rows)
+
+
+def _megabytes(paths: Sequence[Path]) -> str:
+    files = (file for path in paths for file in path.rglob("*") if not file.is_symlink())
+    return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:,.1f}"
+
+
+def remove(waste: Waste, layout: Layout) -> None:
+    """Remove it.
+
+    Raises:
+        UserError: if a visit is running; what was removed before stays so.
+    """
+    for chunk, tasks in waste.rows.items():
+        store = Store(layout.chunk_store(chunk))
+        with store.lock():
+            store.drop(set(tasks))
+        print(f"  {chunk}: {pluralize(len(tasks), 'task')}", flush=True)
+    for chunk in waste.chunks:
+        store = Store(layout.chunk_store(chunk))
+        with store.lock():
+            layout.manifest(chunk).unlink(missing_ok=True)
+            shutil.rmtree(store.directory)
+    for directory in waste.directories:
+        shutil.rmtree(directory)

@@ -1,0 +1,121 @@
+"""Worker processes, forked from one that has imported what they need and nothing heavy.
+
+So a worker starts in milliseconds, and no library is in its memory yet that keeps threads,
+settings or seeds of the visit's. The server ends with its visit.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import traceback
+from collections.abc import Sequence
+from types import ModuleType
+
+from snakestudy.errors import Stopped
+from snakestudy.running.process import kill_tree
+
+_REQUEST = struct.Struct("<qq")  # 0 and where the slot of a new worker is; or a pid to wait for
+_REPLY = struct.Struct("<q")
+
+
+class ForkServer:
+    """Starts workers and waits for them.
+
+    Args:
+        soon: whether there will be workers; if so, this process imports, too, what they need.
+    """
+
+    def __init__(self, soon: bool) -> None:
+        if soon:
+            from snakestudy.running import worker  # noqa: F401
+        self._channel, theirs = socket.socketpair()
+        self._pid = os.fork()
+        if not self._pid:
+            self._channel.close()
+            _serve(theirs)
+        theirs.close()
+
+    def close(self) -> None:
+        """End; what workers took counts as this process's children's from now on."""
+        self._channel.close()
+        os.waitpid(self._pid, 0)
+
+    def start(self, slot_offset: int, descriptors: Sequence[int]) -> int:
+        """Fork a worker; its pid. descriptors: of its log, and those `worker.main` takes.
+
+        Raises:
+            Stopped: if the server was killed; so does `wait`.
+        """
+        return self._ask(0, slot_offset, descriptors)
+
+    def wait(self, pid: int, seconds: float | None = None) -> int:
+        """The exit code of a worker, as in subprocess; it is killed if it does not end in time."""
+        return os.waitstatus_to_exitcode(self._ask(pid, 0, seconds=seconds))
+
+    def _ask(
+        self, pid: int, slot_offset: int, given: Sequence[int] = (), seconds: float | None = None
+    ) -> int:
+        try:
+            socket.send_fds(self._channel, [_REQUEST.pack(pid, slot_offset)], given)
+            if seconds is not None and not select.select([self._channel], [], [], seconds)[0]:
+                kill_tree(pid)
+            return _REPLY.unpack(self._channel.recv(_REPLY.size))[0]
+        except (OSError, struct.error):
+            text = "the process that starts workers was killed; the finished tasks are kept"
+            raise Stopped(text) from None
+
+
+def _serve(channel: socket.socket) -> None:
+    """Fork and wait as told until the visit is gone; does not return."""
+    os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT):  # sent to a whole job: the visit decides
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        try:
+            request, descriptors, *_ = socket.recv_fds(channel, _REQUEST.size, 8)
+            if not request:
+                os._exit(0)
+            pid, slot_offset = _REQUEST.unpack(request)
+            reply = os.waitpid(pid, 0)[1] if pid else _fork(channel, slot_offset, descriptors)
+            channel.sendall(_REPLY.pack(reply))
+        except OSError:
+            os._exit(1)
+
+
+def _fork(channel: socket.socket, slot_offset: int, descriptors: list[int]) -> int:
+    """Fork a worker; its pid."""
+    from snakestudy.running import worker
+
+    log, *own = descriptors
+    if pid := os.fork():
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return pid
+    try:
+        channel.close()
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(log)
+        # As in a fresh Python: what a task starts with multiprocessing looks for these.
+        sys.argv[1:], sys.modules["__main__"] = [], ModuleType("__main__")
+        gc.freeze()
+        gc.enable()
+        worker.main(*own, slot_offset)
+    except EOFError:
+        pass  # the visit has no more for it
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as Python itself ends then
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(1)

@@ -1,0 +1,109 @@
+"""Rows of metrics: from what a task returns, and from the files it leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from snakestudy.config.functions import load_function
+from snakestudy.config.study import Metric
+from snakestudy.errors import RowError
+from snakestudy.tables.formats import read_file
+from snakestudy.tables.rows import as_columns
+from snakestudy.tables.text import Columns, numbers
+
+
+class RowBuffer:
+    """The rows of one metric, task after task, as columns.
+
+    Attributes:
+        counts: rows of each task added.
+        columns: name -> values; a column that a task lacks is null there.
+    """
+
+    def __init__(self) -> None:
+        self.counts: list[int] = []
+        self.columns: dict[str, list[Any]] = {}
+        self._rows = 0
+
+    def add(self, count: int, columns: Mapping[str, list[Any]]) -> None:
+        own = self.columns
+        if own.keys() == columns.keys():
+            for name, values in columns.items():
+                own[name].extend(values)
+        else:
+            for name in columns:
+                own.setdefault(name, [None] * self._rows)
+            for name, values in own.items():
+                values.extend(columns.get(name) or [None] * count)
+        self.counts.append(count)
+        self._rows += count
+
+
+def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
+    """What a task returned, as metric -> rows.
+
+    >>> by_metric({"rmse": 1.0}, ["fit"])
+    {'fit': {'rmse': 1.0}}
+    """
+    fits = isinstance(returned, (dict, Mapping)) and len(returned) == len(metrics)
+    named = fits and all(map(returned.__contains__, metrics))
+    if named and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
+        return dict(returned)
+    if len(metrics) == 1:
+        return {metrics[0]: returned}
+    if not metrics and returned is None:
+        return {}
+    given = sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
+    raise RowError(f"returned {given}; the metrics are {sorted(metrics)}")
+
+
+def _are_rows(value: Any) -> bool:
+    """Whether it is rows by itself, not one column of them."""
+    if isinstance(value, (list, tuple)):
+        return all(isinstance(row, Mapping) for row in value)
+    return isinstance(value, Mapping) or hasattr(value, "to_pydict") or hasattr(value, "columns")
+
+
+def read_metric(
+    metric: Metric, directory: Path, study: Path, parameters: set[str]
+) -> tuple[int, Columns]:
+    """The rows of one metric from the file that a task left in its run directory.
+
+    Raises:
+        RowError: if the file is not there or cannot be read so.
+    """
+    path = directory / metric.path
+    if not path.is_file():
+        raise RowError(f"metric {metric.name}: the task wrote no file {metric.path}")
+    try:
+        if metric.regex:
+            rows = _matches(path.read_text(encoding="utf-8", errors="replace"), metric)
+        elif metric.reader:
+            rows = load_function(str(study / metric.reader), study)(path)
+        else:
+            rows = read_file(path)
+        return (0, {}) if isinstance(rows, dict) and not rows else as_columns(rows, parameters)
+    except RowError as error:
+        raise RowError(f"metric {metric.name}: {error}") from None
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise RowError(f"metric {metric.name}: {metric.path} cannot be read: {problem}") from error
+
+
+def _matches(text: str, metric: Metric) -> Columns:
+    """The named groups of every pattern: all matches as rows, or the first or last as one."""
+    columns: Columns = {}
+    for pattern in metric.regex:
+        found = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
+        if not found:
+            raise RowError(f"{metric.path} has nothing that matches {pattern!r}")
+        kept = {"first": found[:1], "last": found[-1:], "all": found}[metric.match]
+        for name in kept[0]:
+            columns[name] = numbers([row[name] or "" for row in kept])
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise RowError(f"the patterns match different numbers of times: {lengths}")
+    return columns

@@ -1,0 +1,286 @@
+"""The store of one chunk: what visits have computed so far, in whole parts.
+
+A part is a directory `parts/000001` with `metadata.parquet` (a row a task) and one
+file a metric; it appears by a rename. A task's last row wins.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from snakestudy.errors import UserError
+from snakestudy.files import HOST
+from snakestudy.provenance.row_digest import metrics_in
+from snakestudy.storage.manifest import Manifest
+from snakestudy.tables.arrow import (
+    Unreadable,
+    concat,
+    footer_of,
+    index_in,
+    read,
+    rows_with,
+    schema_of,
+    sync_to_disk,
+    take_rows,
+    write,
+)
+
+_READ = ("status", "digest", "attempt", "seconds", "plan")
+T = TypeVar("T")
+REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A task's last row, as far as a visit needs it."""
+
+    status: str
+    digest: str
+    attempt: int
+    seconds: float
+    plan: int
+    part: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The store in a directory."""
+
+    directory: Path
+
+    @property
+    def parts(self) -> Path:
+        return self.directory / "parts"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the chunk; the system lets go when the holder dies.
+
+        Raises:
+            UserError: if another process holds it.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise UserError(
+                    f"chunk {self.directory.name} is being visited by another job "
+                    f"({file.read().strip() or 'unknown'})",
+                    fix="Wait for it to end, or end it; then run snakemake again.",
+                ) from None
+            file.truncate(0)
+            job = os.environ.get("SLURM_JOB_ID")
+            file.write(f"host {HOST}, process {os.getpid()}{f', job {job}' if job else ''}")
+            file.flush()
+            yield
+
+    def numbers(self) -> list[int]:
+        """The parts that are there, oldest first."""
+        if not self.parts.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.parts.iterdir() if path.name.isdigit())
+
+    def at_once(self, read_parts: Callable[[list[int]], T]) -> T:
+        """What is read from the parts that are there, as of one moment.
+
+        A reader does not hold the lock: where a visit replaced parts meanwhile, it reads again.
+        """
+        while True:
+            numbers = self.numbers()
+            try:
+                found = read_parts(numbers)
+            except (Unreadable, FileNotFoundError):
+                if set(numbers) <= set(self.numbers()):
+                    raise
+                continue
+            if set(numbers) <= set(self.numbers()):
+                return found
+
+    def last_rows(self) -> pa.Table:
+        """The last row of each task: task_id and the fields of `TaskRow`."""
+        return self.at_once(self.last_rows_in)
+
+    def last_rows_in(self, numbers: list[int]) -> pa.Table:
+        """The last row of each task among these parts, as `last_rows`."""
+        found = []
+        for number in numbers:
+            try:
+                table = read(self.table("metadata", number), ["task_id", *_READ])
+            except (Unreadable, FileNotFoundError):
+                continue  # the next visit sets the part aside
+            part = pa.repeat(number, len(table))
+            found.append(table.replace_schema_metadata(None).append_column("part", part))
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            nothing = pa.array([], pa.string())
+            return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
+        table = pa.concat_tables(found)
+        last = {task: at for at, task in enumerate(table["task_id"].to_pylist())}
+        return take_rows(table, sorted(last.values()))
+
+    def rows(self) -> dict[str, TaskRow]:
+        """task_id -> its last row."""
+        return as_rows(self.last_rows())
+
+    def is_whole(self, number: int, tasks: pa.ChunkedArray) -> bool:
+        """Whether a part has all its files, each can be read and was written for this chunk.
+
+        Args:
+            tasks: those of the chunk; a part with others is of another manifest, now lost.
+        """
+        part = self.parts / f"{number:06d}"
+        try:
+            metadata = read(part / "metadata.parquet")
+            footers = {"metadata": footer_of(metadata.schema)}
+            names = footers["metadata"].get("tables") or [f.stem for f in part.glob("*.parquet")]
+            for name in set(names) - {"metadata"}:
+                footers[name] = footer_of(read(part / f"{name}.parquet").schema)
+        except (Unreadable, FileNotFoundError):
+            return False
+        is_per_task = all(
+            (footer.get("chunk"), footer.get("table")) == (self.directory.name, name)
+            for name, footer in footers.items()
+        )
+        return is_per_task and None not in index_in(metadata["task_id"], tasks)
+
+    def set_aside_damaged(self, tasks: pa.ChunkedArray) -> list[Path]:
+        """Take parts out of use that are not as they were written; where they lie now.
+
+        Their tasks have no row any more, and run again. tasks: as in `is_whole`.
+        """
+        found = []
+        for number in self.numbers():
+            part = self.parts / f"{number:06d}"
+            if not self.is_whole(number, tasks):
+                found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
+        return found
+
+    def table(self, name: str, part: int) -> Path:
+        return self.parts / f"{part:06d}" / f"{name}.parquet"
+
+    def add(
+        self, tables: Mapping[str, pa.Table], footer: Mapping[str, Any], *, sync: bool = False
+    ) -> int:
+        """Add a part; returns its number. sync: once it is on the disk."""
+        number = max(self.numbers(), default=0) + 1
+        temporary = self.parts / f".{number:06d}"
+        shutil.rmtree(temporary, ignore_errors=True)
+        footer = {**footer, "tables": sorted(tables)}
+        for name, table in tables.items():
+            write(table, temporary / f"{name}.parquet", {**footer, "table": name}, sync=sync)
+        if sync:
+            sync_to_disk(temporary)
+        temporary.rename(self.parts / f"{number:06d}")
+        if sync:
+            sync_to_disk(self.parts)
+        return number
+
+    def restore(self, outputs: Mapping[str, Path], metrics: Collection[str]) -> None:
+        """Make the first part of an empty store of a chunk's outputs, metadata among them.
+
+        Raises:
+            Unreadable: for one that is damaged.
+        """
+        digests = set(read(outputs["metadata"], ["digest"])["digest"].to_pylist())
+        had = {metric for digest in digests for metric in metrics_in(digest)}
+        tables = sorted({"metadata", *had.intersection(metrics)})
+        part = self.parts / ".restored"
+        shutil.rmtree(part, ignore_errors=True)
+        for name, path in outputs.items():
+            table = read(path)
+            footer = {**footer_of(table.schema), "table": name, "tables": tables}
+            write(table, part / f"{name}.parquet", footer)
+        part.rename(self.parts / "000001")
+
+    def drop(self, tasks: set[str]) -> None:
+        """Remove the rows of tasks; for their next visit they never ran."""
+        manifest = Manifest.load(self.directory / "manifest.parquet")
+        rows = self.last_rows()
+        keep = [at for at, task in enumerate(rows["task_id"].to_pylist()) if task not in tasks]
+        rows = take_rows(rows, keep)
+        made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
+        self._replace(manifest, rows, made)
+
+    def compact(self, manifest: Manifest, rows: pa.Table, footer: dict[str, Any]) -> int:
+        """Make one part of the last rows, in the manifest's order; returns its number.
+
+        Nothing is done if there is one part that fits already.
+        """
+        numbers = self.numbers()
+        if len(numbers) == 1:
+            made = footer_of(schema_of(self.table("metadata", numbers[0])))
+            if all(made.get(name) == footer[name] for name in REMADE):
+                return numbers[0]
+        return self._replace(manifest, rows, footer)
+
+    def _replace(self, manifest: Manifest, rows: pa.Table, footer: Mapping[str, Any]) -> int:
+        """Put one part with these last rows in the place of all parts; returns its number."""
+        numbers = self.numbers()
+        names = {
+            path.stem
+            for number in numbers
+            for path in (self.parts / f"{number:06d}").glob("*.parquet")
+        }
+        positions = {number: [] for number in numbers}
+        for at, number in enumerate(rows["part"].to_pylist()):
+            positions[number].append(at)
+        last = {number: take_rows(rows, own)["task_id"] for number, own in positions.items()}
+        published = manifest.published()
+        tables = {}
+        for name in sorted(names):
+            parts = [self._rows_with(name, number, tasks) for number, tasks in last.items()]
+            tables[name] = with_parameters(concat([p for p in parts if p is not None]), published)
+        number = self.add(tables, footer, sync=True)
+        for old in numbers:  # first out of sight: half a part would look damaged
+            (self.parts / f"{old:06d}").rename(self.parts / f".{old:06d}")
+        for old in self.parts.glob(".*"):
+            shutil.rmtree(old)
+        return number
+
+    def _rows_with(self, name: str, part: int, tasks: pa.ChunkedArray) -> pa.Table | None:
+        """A part's rows of some tasks, without parameters; None if it has no such table."""
+        path = self.table(name, part)
+        if not path.exists():
+            return None
+        table = read(path)
+        parameters = footer_of(table.schema).get("parameters", [])
+        table = table.drop_columns([p for p in parameters if p in table.column_names])
+        return rows_with(table, tasks)
+
+
+def as_rows(table: pa.Table) -> dict[str, TaskRow]:
+    """task_id -> its row, of `Store.last_rows`."""
+    columns = [table[name].to_pylist() for name in ("task_id", *_READ, "part")]
+    return {task_id: TaskRow(*values) for task_id, *values in zip(*columns, strict=True)}
+
+
+def rows_of(metadata: Path) -> dict[str, TaskRow]:
+    """task_id -> its row in a table of metadata that is no part.
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    table = read(metadata, ["task_id", *_READ])
+    return as_rows(table.append_column("part", pa.repeat(0, len(table))))
+
+
+def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
+    """The table's rows in the manifest's order, with parameters after task_id."""
+    at = index_in(table["task_id"], published["task_id"])
+    own = take_rows(table.drop_columns(["task_id"]), sorted(range(len(at)), key=at.__getitem__))
+    parameters = take_rows(published, sorted(at))
+    columns = [*parameters.columns, *own.columns]
+    return pa.table(columns, names=[*parameters.column_names, *own.column_names])
