@@ -19,8 +19,8 @@ from snakestudy.storage.state import State
 
 if TYPE_CHECKING:
     from snakestudy.design.design import Design
-    from snakestudy.storage.chunk_store import TaskRow
     from snakestudy.storage.manifest import Manifest
+    from snakestudy.storage.task_rows import TaskRow
 
 
 def load_existing(record: PlanRecord | None, layout: Layout) -> dict[str, ExistingChunk]:
@@ -65,7 +65,8 @@ class FilesOnDisk:
 
     def _rows(self, chunk: str) -> Mapping[str, TaskRow]:
         """A lost store's rows are taken from the outputs."""
-        from snakestudy.storage.chunk_store import Store, rows_of
+        from snakestudy.storage.chunk_store import Store
+        from snakestudy.storage.task_rows import rows_of
 
         rows = Store(self.layout.chunk_store(chunk)).rows()
         output = self.layout.metadata(ONLY_STEP, chunk)

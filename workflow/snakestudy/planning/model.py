@@ -17,8 +17,8 @@ from snakestudy.storage.state import RowCount, State
 
 if TYPE_CHECKING:
     from snakestudy.design.design import Design
-    from snakestudy.storage.chunk_store import TaskRow
     from snakestudy.storage.manifest import Manifest
+    from snakestudy.storage.task_rows import TaskRow
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from snakestudy.messages import pluralize
 from snakestudy.planning.model import ChunkReview, PlanContext
@@ -44,47 +44,55 @@ def reasons_of(
         new: tasks that no chunk has.
         gone: tasks taken out of the design with their whole chunk.
     """
-    chunks = list(reviews.values())
-    code = "; ".join(_code_in_words(context, chunks))
-    metrics = "; ".join(_metrics_in_words(context, chunks))
-    verb = "kept as they are" if context.study.config["on_change"] == "keep" else "run again"
-
-    def rows(select: Callable[[ChunkReview], list[RowCount]]) -> list[RowCount]:
-        return [row for review in chunks for row in select(review)]
-
-    def cost(of: list[RowCount]) -> str:
-        hours = sum(row.seconds for row in of) * context.task.threads / CPU_HOUR
-        return f"{pluralize(_tasks(of), 'task')} ({hours:.2g} CPU-hours) {verb}"
-
-    stale, inputs, lost = (
-        rows(lambda r: r.stale), rows(lambda r: r.new_inputs), rows(lambda r: r.unread_lost)
-    )  # fmt: skip
-    read = _tasks([row for row in rows(lambda r: r.unread) if row not in lost])
-    failed = _tasks(rows(lambda r: r.failed))
-    since = f"{code} since plan {context.number}: "
-    known = since if code and not stale else ""
-    redone, where = sum(r.redone for r in chunks), context.study.invocation.get("redo")
     dropped, back = _moved(context, reviews)
-    unfinished = sum(not r.existing.finished for r in chunks)
-    unpublished = sum(r.existing.lost for r in chunks)
     table = [
         (new, pluralize(new, "new task")),
-        (len(stale), f"{since}{cost(stale)}"),
-        (len(inputs), f"{_INPUTS}: {cost(inputs)}"),
-        (len(lost), f"{metrics}: {cost(lost)}"),
-        (read, f"{metrics}: {pluralize(read, 'task')} read again from their run directories"),
-        (redone, f"redo: {pluralize(redone, 'task')} with {where} run again"),
-        (
-            failed,
-            f"{known}{pluralize(failed, 'failed task')} tried again",
-        ),
+        *_reruns(context, list(reviews.values())),
         (gone + dropped, f"{pluralize(gone + dropped, 'task')} taken out of the design"),
         (back, f"{pluralize(back, 'task')} back in the design"),
-        (unfinished, f"not finished yet: {pluralize(unfinished, 'chunk')}"),
-        (unpublished, f"{pluralize(unpublished, 'manifest')} published anew"),
+        *_unfinished(list(reviews.values())),
         (context.stopped, f"plan {context.number} was stopped"),
     ]
     return [words for applies, words in table if applies]
+
+
+def _reruns(context: PlanContext, reviews: list[ChunkReview]) -> list[tuple[int, str]]:
+    """What runs or is read again, and why: how many tasks, in words."""
+    stale = [row for review in reviews for row in review.stale]
+    inputs = [row for review in reviews for row in review.new_inputs]
+    lost = [row for review in reviews for row in review.unread_lost]
+    kept = [row for review in reviews for row in review.unread if row not in lost]
+    read, redone = _tasks(kept), sum(review.redone for review in reviews)
+    failed = _tasks([row for review in reviews for row in review.failed])
+    code = "; ".join(_code_in_words(context, reviews))
+    metrics = "; ".join(_metrics_in_words(context, reviews))
+    since = f"{code} since plan {context.number}: "
+    known = since if code and not stale else ""
+    where = context.study.invocation.get("redo")
+    return [
+        (len(stale), f"{since}{_cost(context, stale)}"),
+        (len(inputs), f"{_INPUTS}: {_cost(context, inputs)}"),
+        (len(lost), f"{metrics}: {_cost(context, lost)}"),
+        (read, f"{metrics}: {pluralize(read, 'task')} read again from their run directories"),
+        (redone, f"redo: {pluralize(redone, 'task')} with {where} run again"),
+        (failed, f"{known}{pluralize(failed, 'failed task')} tried again"),
+    ]
+
+
+def _unfinished(reviews: list[ChunkReview]) -> list[tuple[int, str]]:
+    unfinished = sum(not review.existing.finished for review in reviews)
+    lost = sum(review.existing.lost for review in reviews)
+    return [
+        (unfinished, f"not finished yet: {pluralize(unfinished, 'chunk')}"),
+        (lost, f"{pluralize(lost, 'manifest')} published anew"),
+    ]
+
+
+def _cost(context: PlanContext, rows: list[RowCount]) -> str:
+    """How many tasks, what they took, and what becomes of them."""
+    hours = sum(row.seconds for row in rows) * context.task.threads / CPU_HOUR
+    verb = "kept as they are" if context.study.config["on_change"] == "keep" else "run again"
+    return f"{pluralize(_tasks(rows), 'task')} ({hours:.2g} CPU-hours) {verb}"
 
 
 def _tasks(rows: list[RowCount]) -> int:

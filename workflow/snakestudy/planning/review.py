@@ -14,7 +14,7 @@ from snakestudy.tables.task_ids import as_texts, is_among
 
 if TYPE_CHECKING:
     from snakestudy.design.design import Design
-    from snakestudy.storage.chunk_store import TaskRow
+    from snakestudy.storage.task_rows import TaskRow
 
 
 def review_chunk(

@@ -45,7 +45,6 @@ def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenan
     Raises:
         UserError: for a file, script or function that is not there.
     """
-    task = step.task
     files: dict[str, str] = {}
 
     def sha(path: str, key: str) -> str:
@@ -58,6 +57,18 @@ def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenan
             ) from None
         return files[path]
 
+    components = _components(study, step.task, sha)
+    readers = _readers(step.task, sha)
+    metrics = {
+        metric.name: digest_of(readers[metric.name])[:8] if metric.path else ""
+        for metric in step.task.metrics
+    }
+    python = tuple(path for path in files if path.endswith(".py"))
+    return Provenance(components, metrics, readers, files, python)
+
+
+def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dict[str, str]:
+    """As `Provenance.components`; sha: path, key that names it -> SHA-256."""
     components = {f"derive {name}": text for name, text in study.config["derive"].items()}
     for name, value in study.config["defaults"].items():
         components[f"default {name}"] = canonical(value)
@@ -75,15 +86,18 @@ def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenan
     for pattern in task.depends:
         for path in _glob(pattern, study.file):
             components[f"code {path}"] = sha(path, "task.depends")
-    metrics, readers = {}, {}
+    return components
+
+
+def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, str]]:
+    """As `Provenance.readers`."""
+    readers = {}
     for metric in task.metrics:
         how = digest_of([metric.path, metric.regex, metric.match, metric.reader])
-        reader = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
-        code = {f"code {path}": sha(path, "task.metrics") for path in reader}
+        files = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
+        code = {f"code {path}": sha(path, "task.metrics") for path in files}
         readers[metric.name] = {"reading": how, **code}
-        metrics[metric.name] = digest_of(readers[metric.name])[:8] if metric.path else ""
-    python = tuple(path for path in files if path.endswith(".py"))
-    return Provenance(components, metrics, readers, files, python)
+    return readers
 
 
 def settled(

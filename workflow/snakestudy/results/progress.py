@@ -15,7 +15,7 @@ from snakestudy.storage.documents import ChunkEntry, PlanRecord
 from snakestudy.storage.state import RowCount, State
 
 if TYPE_CHECKING:
-    from snakestudy.storage.chunk_store import TaskRow
+    from snakestudy.storage.task_rows import TaskRow
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def task_statuses(
     layout: Layout, chunk: str, current: CurrentStudy
 ) -> Iterator[tuple[str, TaskRow | None, str]]:
     """Every active task of a chunk: task_id, its last row, its status; reads the store."""
-    from snakestudy.storage.chunk_store import Store, as_rows
+    from snakestudy.storage.chunk_store import Store
     from snakestudy.storage.manifest import Manifest
     from snakestudy.storage.row_reasons import row_reasons
+    from snakestudy.storage.task_rows import as_rows
 
     manifest = Manifest.of(layout, chunk)
     if manifest is None:

@@ -220,7 +220,7 @@ def _last(
     from pyarrow import chunked_array, string
 
     from snakestudy.provenance.row_digest import RowDigest
-    from snakestudy.storage.chunk_store import as_rows
+    from snakestudy.storage.task_rows import as_rows
     from snakestudy.tables.arrow import read, rows_with
 
     rows = as_rows(store.last_rows_in(parts))

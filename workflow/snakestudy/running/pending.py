@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from snakestudy.provenance.row_digest import Reason, RowDigest, RowSpec
 from snakestudy.running.batch import TaskBatch
-from snakestudy.storage.chunk_store import as_rows
 from snakestudy.storage.documents import ManifestSpec
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.row_reasons import row_reasons
+from snakestudy.storage.task_rows import as_rows
 from snakestudy.tables.arrow import index_in, take_rows
 
 

@@ -23,6 +23,7 @@ from snakestudy.files import HOST
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.task_rows import READ, TaskRow, as_rows
 from snakestudy.tables.arrow import (
     Unreadable,
     concat,
@@ -36,20 +37,7 @@ from snakestudy.tables.arrow import (
     write,
 )
 
-_READ = ("status", "digest", "attempt", "seconds", "plan")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task's last row, as far as a visit needs it."""
-
-    status: str
-    digest: str
-    attempt: int
-    seconds: float
-    plan: int
-    part: int
 
 
 @dataclass(frozen=True)
@@ -120,7 +108,7 @@ class Store:
         found = []
         for number in numbers:
             try:
-                table = read(self.table("metadata", number), ["task_id", *_READ])
+                table = read(self.table("metadata", number), ["task_id", *READ])
             except (Unreadable, FileNotFoundError):
                 continue  # the next visit sets the part aside
             part = pa.repeat(number, len(table))
@@ -129,9 +117,9 @@ class Store:
             return found[0]
         if not found:
             nothing = pa.array([], pa.string())
-            return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
+            return pa.table(dict.fromkeys(("task_id", *READ, "part"), nothing))
         table = pa.concat_tables(found)
-        last = {task: at for at, task in enumerate(table["task_id"].to_pylist())}
+        last = {task_id: row for row, task_id in enumerate(table["task_id"].to_pylist())}
         return take_rows(table, sorted(last.values()))
 
     def rows(self) -> dict[str, TaskRow]:
@@ -211,8 +199,8 @@ class Store:
         """Remove the rows of tasks; for their next visit they never ran."""
         manifest = Manifest.load(self.directory / "manifest.parquet")
         rows = self.last_rows()
-        keep = [at for at, task in enumerate(rows["task_id"].to_pylist()) if task not in tasks]
-        rows = take_rows(rows, keep)
+        ids = rows["task_id"].to_pylist()
+        rows = take_rows(rows, [row for row, task_id in enumerate(ids) if task_id not in tasks])
         self._replace(manifest, rows, self._footer(self.part_numbers()[-1]))
 
     def _footer(self, number: int) -> Footer:
@@ -236,10 +224,10 @@ class Store:
         """Put one part with these last rows in the place of all parts; returns its number."""
         numbers = self.part_numbers()
         names = {path.stem for number in numbers for path in self.part(number).glob("*.parquet")}
-        positions = {number: [] for number in numbers}
-        for at, number in enumerate(rows["part"].to_pylist()):
-            positions[number].append(at)
-        last = {number: take_rows(rows, own)["task_id"] for number, own in positions.items()}
+        rows_in: dict[int, list[int]] = {number: [] for number in numbers}
+        for row, number in enumerate(rows["part"].to_pylist()):
+            rows_in[number].append(row)
+        last = {number: take_rows(rows, places)["task_id"] for number, places in rows_in.items()}
         published = manifest.published()
         tables = {}
         for name in sorted(names):
@@ -276,26 +264,13 @@ def _shown_by(footer: Footer) -> tuple[Any, ...]:
     return footer.parameters, footer.derive, footer.defaults
 
 
-def as_rows(table: pa.Table) -> dict[str, TaskRow]:
-    """task_id -> its row, of `Store.last_rows`."""
-    columns = [table[name].to_pylist() for name in ("task_id", *_READ, "part")]
-    return {task_id: TaskRow(*values) for task_id, *values in zip(*columns, strict=True)}
-
-
-def rows_of(metadata: Path) -> dict[str, TaskRow]:
-    """task_id -> its row in a table of metadata that is no part.
-
-    Raises:
-        Unreadable, FileNotFoundError
-    """
-    table = read(metadata, ["task_id", *_READ])
-    return as_rows(table.append_column("part", pa.repeat(0, len(table))))
-
-
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
-    at = index_in(table["task_id"], published["task_id"])
-    own = take_rows(table.drop_columns(["task_id"]), sorted(range(len(at)), key=at.__getitem__))
-    parameters = take_rows(published, sorted(at))
-    columns = [*parameters.columns, *own.columns]
-    return pa.table(columns, names=[*parameters.column_names, *own.column_names])
+    places = index_in(table["task_id"], published["task_id"])
+    if None in places:
+        raise ValueError("there are rows of tasks that the manifest does not have")
+    order = sorted(range(len(places)), key=lambda row: places[row] or 0)
+    values = take_rows(table.drop_columns(["task_id"]), order)
+    parameters = take_rows(published, [places[row] for row in order])
+    columns = [*parameters.columns, *values.columns]
+    return pa.table(columns, names=[*parameters.column_names, *values.column_names])

@@ -84,10 +84,10 @@ class Manifest:
 
         sha = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
         for values in (self.task_codes, self.active):
-            sha.update(numpy.ascontiguousarray(values))
+            sha.update(numpy.ascontiguousarray(values).data)
         for step in self.spec.steps:
             for values in (self.max_attempts(step), self.not_before_plans(step)):
-                sha.update(numpy.ascontiguousarray(values.to_numpy()))
+                sha.update(numpy.ascontiguousarray(values.to_numpy()).data)
             inputs = self.task_inputs(step)
             if inputs.null_count < len(inputs):
                 sha.update(json.dumps(inputs.to_pylist()).encode())
