@@ -221,3 +221,78 @@ def test_current_plan_is_known_from_states_alone() -> None:
     missing = {**states, min(chunks): None}
     assert is_current(now, digest, missing, chunks, chunks - {min(chunks)})  # only unfinished
     assert not is_current(now, digest, missing, chunks, chunks)  # outputs nobody vouches for
+
+
+def test_what_is_at_stake_is_counted_in_hours_of_all_threads() -> None:
+    task = {"function": "m.py:f", "metrics": ["fit"], "threads": 4}
+    first = plan(context_of(task=task), [1])
+    existing = visited(first, seconds=500)  # of one thread: 0.28 CPU-hours
+    provenance = replace(PROVENANCE, components={"command": "2"})
+    now = context_of(first.record, provenance, ("the command changed",), task=task)
+    with pytest.raises(UserError, match=r"\(1\.1 CPU-hours\) would run again"):
+        plan(now, [1], existing)
+
+
+def test_given_up_tasks_of_one_code_are_tried_again_with_another() -> None:
+    first = plan(context_of(chunks={"tasks": 9}), [1])
+    existing = visited(first, "failure", attempt=3)
+    now = context_of(first.record, chunks={"tasks": 9})
+    assert not plan(with_rows(now, existing), [1], existing).is_new
+    provenance = replace(PROVENANCE, components={"command": "2"})
+    now = context_of(first.record, provenance, ("the command changed",), chunks={"tasks": 9})
+    again = plan(with_rows(now, existing), [1], existing)
+    assert again.record.why == ("the command changed since plan 1: 2 failed tasks tried again",)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"mem_mb": 900}, {"runtime": "1h"}, {"threads": 2}, {"retries": 1}]
+)
+def test_more_of_a_limit_gives_given_up_tasks_a_new_try(limit: dict) -> None:
+    task = {"function": "m.py:f", "metrics": ["fit"]}
+    first = plan(context_of(chunks={"tasks": 9}), [1])
+    existing = visited(first, "failure", attempt=3)
+    now = context_of(first.record, chunks={"tasks": 9}, task={**task, **limit})
+    again = plan(with_rows(now, existing), [1], existing)
+    assert "2 failed tasks tried again" in again.record.why
+
+
+def test_a_change_is_told_once_where_successes_and_failures_run_again() -> None:
+    first = plan(context_of(chunks={"tasks": 2}), [1, 2])
+    existing = visited(first)
+    failed = visited(first, "failure", attempt=1)
+    existing["00001"] = failed["00001"]
+    provenance = replace(PROVENANCE, components={"command": "2"})
+    now = context_of(first.record, provenance, ("the command changed",), chunks={"tasks": 2})
+    again = plan(now, [1, 2], existing)
+    assert again.record.why == (
+        "the command changed since plan 1: 2 tasks (0.00028 CPU-hours) run again",
+        "2 failed tasks tried again",
+    )
+    assert sum(entry.pending for entry in again.record.chunks.values()) == 4
+
+
+def test_tasks_wanted_again_are_ordered_not_before_this_plan() -> None:
+    first = plan(context_of(), [1, 2])
+    now = context_of(first.record, invocation={"redo": "a == 2"})
+    again = plan(now, [1, 2], visited(first))
+    orders = {
+        task: before
+        for manifest in again.manifests.values()
+        for task, before in zip(
+            manifest.values("a"), manifest.not_before_plans("run").to_pylist(), strict=True
+        )
+    }
+    assert orders == {2: 2}
+    assert again.record.why == ("redo: 2 tasks with a == 2 run again",)
+
+
+def test_a_metric_that_is_new_runs_again_what_kept_no_run_directory() -> None:
+    first = plan(context_of(), [1])
+    existing = visited(first)
+    provenance = replace(
+        PROVENANCE, metrics={"fit": "", "more": ""}, readers={"fit": {}, "more": {}}
+    )
+    again = plan(with_rows(context_of(first.record, provenance), existing), [1], existing)
+    (why,) = again.record.why
+    assert why.startswith("metric more is new or read in another way: 2 tasks (")
+    assert why.endswith("run again")

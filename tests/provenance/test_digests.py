@@ -552,3 +552,24 @@ def test_without_a_store_nothing_is_written() -> None:
     found.sha256("resources/in.dat")
     found.save(Path("store/fingerprints.json"))
     assert not Path("store").exists()
+
+
+@pytest.mark.parametrize("render", ["jinja", "dollar"])
+def test_how_a_template_is_rendered_counts(render: str) -> None:
+    write("templates/in.txt", "x")
+    task = {"command": "a", "inputs": [{"path": "templates/in.txt", "render": render}]}
+    plain = provenance(command="a", inputs=[{"path": "templates/in.txt", "linkage": "copy"}])
+    assert changed(plain, provenance(**task)) == ["input templates/in.txt changed"]
+    other = {"jinja": "dollar", "dollar": "jinja"}[render]
+    swapped = {"command": "a", "inputs": [{"path": "templates/in.txt", "render": other}]}
+    assert changed(provenance(**task), provenance(**swapped)) == ["input templates/in.txt changed"]
+
+
+def test_a_word_of_the_command_that_is_an_inputs_name_is_no_file_of_the_study() -> None:
+    write("data/model.dat", "of the study")
+    write("resources/other.dat", "the input")
+    inputs = [{"path": "resources/other.dat", "rename": "data/model.dat"}]
+    renamed = provenance(command=["cat", "data/model.dat"], inputs=inputs)
+    assert "code data/model.dat" not in renamed.components
+    assert "data/model.dat" not in renamed.files
+    assert "code data/model.dat" in provenance(command=["cat", "data/model.dat"]).components
