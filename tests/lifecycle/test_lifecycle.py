@@ -252,7 +252,7 @@ def test_given_up_tasks_are_tried_again_when_code_inputs_or_limits_change(study)
         return all(words in output for words in (finished, failed, "to run: 2 tasks"))
 
     assert "plan 1 is current" in study.planned()
-    for line in ("runtime: 20m", "retries: 1"):
+    for line in ("runtime: 20m", "retries: 1", "mem_mb: 100", "threads: 2"):
         study.configure(config.replace("metrics", f"{line}\n          metrics"))
         output = study.planned()
         assert "1 failed task tried again\n  to run: 1 task in 1 chunk" in output, line
@@ -500,6 +500,29 @@ def test_a_command_has_one_file_a_task_named_by_its_id(study):
         ]
         assert (study.run_directory(task_id) / "fit.csv").exists()
     assert len(list((study.path / "results/fit").iterdir())) == 3
+
+
+def test_new_tasks_go_on_after_the_highest_seq_and_the_task_table_is_in_its_order(study):
+    study.write("scripts/model.py", COMMAND_MODEL)
+    study.configure(COMMAND.replace("N", "4"))
+    study.snakemake()
+    first = study.tasks()
+    assert first["seq"].tolist() == first["a"].tolist() == [0, 1, 2, 3]
+    assert max(first["chunk"]) != first["chunk"][3], "the last chunk by name holds no last task"
+    study.configure(COMMAND.replace("N", "6"))
+    study.snakemake()
+    grown = study.tasks()
+    assert grown["seq"].tolist() == grown["a"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert grown["plan"].tolist() == [1, 1, 1, 1, 2, 2]
+    assert grown["chunk"].tolist() != sorted(grown["chunk"])
+
+
+def test_a_chunk_asks_for_the_memory_of_its_largest_task(study):
+    study.configure(
+        design("[2, 5, 1]", **{"{tasks: 2}": "{tasks: 6}", "[fit]": "[fit]\n  mem_mb: 100 * a"})
+    )
+    output = study.snakemake("-n", "--quiet", "host")
+    assert re.findall(r"mem_mb=(\d+)", output) == ["500"]
 
 
 def test_chunks_by_a_parameter_hold_one_value_of_it_each(study):

@@ -215,3 +215,16 @@ def test_running_study_gives_what_is_finished_so_far(read: Study) -> None:
     assert seen == sorted(seen)
     assert any(0 < count < 16 for count in seen)
     assert len(st.open(read.path).results("fit")) == 16
+
+
+def test_tasks_taken_out_are_in_no_table(shrunk_once: Study) -> None:
+    study = st.open(shrunk_once.path)
+    for table in (
+        study.tasks(),
+        study.results("fit"),
+        study.results("fit", partial=True),
+        study.metadata(),
+        study.metadata(partial=True),
+    ):
+        assert pairs(table) == [(1, 10)]
+    assert study.completed_task_ids() == list(study.tasks()["task_id"])
