@@ -102,6 +102,7 @@ def test_sets_of_another_study_keep_their_values_and_types(study: Study, tmp_pat
         study: other
         design: {values_from: {study: ../study, metric: fit, where: "y > 2.5", columns: [a, b]}}
         task: {function: scripts/model.py:simulate, metrics: [fit]}
+        chunks: {tasks: 3}
         """)
     other.snakemake()
     wanted = {task_id({"a": a, "b": b}) for a, b in ((1, 10), (2, 10), (2, 2.5))}
@@ -191,6 +192,7 @@ def test_new_label_of_a_star_changes_tables_and_runs_nothing(study: Study) -> No
         study: small
         design: {star: {base: {a: 1, b: 10}, vary: {b: [20, 30]}, label: varied}}
         task: {function: scripts/model.py:simulate, metrics: [fit]}
+        chunks: {tasks: 4}
         """)
     study.snakemake()
     assert len(study.ran()) == 3
@@ -220,6 +222,7 @@ def test_callable_is_called_again_if_its_code_or_a_file_it_names_changed(study: 
         study: small
         design: {python: scripts/design.py:tasks}
         task: {function: scripts/model.py:simulate, metrics: [fit]}
+        chunks: {tasks: 3}
         """)
     study.snakemake()
     assert len(study.ran()) == 2
@@ -248,6 +251,7 @@ def test_lhs_with_another_n_says_that_it_draws_anew(study: Study) -> None:
         study: small
         design: {sample: {n: 2, method: lhs, parameters: {a: {integers: [4, 9]}}}, grid: {b: 1}}
         task: {function: scripts/model.py:simulate, metrics: [fit]}
+        chunks: {tasks: 3}
         """)
     study.snakemake()
     study.edit("config/config.yaml", "n: 2", "n: 3")
