@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +23,14 @@ from snakestudy.config.templates import fill
 from snakestudy.errors import RowError, Stopped
 from snakestudy.files import read_json
 from snakestudy.layout import Layout, aside, python_path
-from snakestudy.provenance.row_digest import inputs_in
+from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.running import process
 from snakestudy.running.metrics import by_metric, read_metric
 from snakestudy.running.result import Result
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.staging import stage
 from snakestudy.running.streams import prints_to, restore_streams
+from snakestudy.storage.documents import ManifestSpec
 from snakestudy.tables.rows import as_columns
 from snakestudy.values import as_text, nest
 
@@ -60,7 +61,9 @@ class Runner:
         told: whether tasks were told that their job is about to end.
     """
 
-    order: Mapping[str, Any]
+    spec: ManifestSpec
+    step: str
+    parameters: Sequence[str]
     study: Path
     runs: Path
     plan: int
@@ -71,16 +74,16 @@ class Runner:
 
     @cached_property
     def task(self) -> Task:
-        return Task.of(self.order["task"])
+        return self.spec.steps[self.step].task
 
     @cached_property
     def has_directory(self) -> bool:
-        return self.order["run_dirs"] != "none" or bool(self.task.command or self.task.inputs)
+        return self.spec.run_dirs != "none" or bool(self.task.command or self.task.inputs)
 
     @cached_property
     def reserved_columns(self) -> set[str]:
         """Column names that metrics may not use."""
-        return {"task_id", *self.order["parameters"]}
+        return {"task_id", *self.parameters}
 
     @cached_property
     def function(self) -> Callable[..., Any]:
@@ -147,7 +150,7 @@ class Runner:
                 directory, attempt = self._enter(item, attempt)
                 (directory / "params.json").write_text(json.dumps(nest(item.values)))
                 values = {**self._extra(item), **item.values}
-                files, shared = self.order["files"], self.runs / "shared"
+                files, shared = self.spec.steps[self.step].files, self.runs / "shared"
                 stage(self.task, directory, self.study, shared, files, values, self.continues)
                 self._check_inputs(item, values)
             run = self._call if self.task.function else self._execute
@@ -180,7 +183,7 @@ class Runner:
         def sha256(path: str) -> str:
             return self._file_hashes.sha256(str(self.study / path))
 
-        if inputs_digest(self.task, values, sha256) != inputs_in(item.digest):
+        if inputs_digest(self.task, values, sha256) != RowDigest.parse(item.digest).inputs:
             raise Stopped(f"input files of task {item.task_id} changed since the plan")
 
     @property
@@ -294,7 +297,7 @@ class Runner:
         noted = {
             "task_id": item.task_id,
             "status": "failure" if result.error else "success",
-            "chunk": self.order["chunk"],
+            "chunk": self.spec.chunk,
             "plan": self.plan,
             **{name: getattr(result, name) for name in Result.__slots__ if name != "metrics"},
             "attempt": attempt,

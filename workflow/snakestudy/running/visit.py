@@ -28,10 +28,11 @@ from snakestudy.running.pending import pending
 from snakestudy.running.process import signals_stop, undisturbed
 from snakestudy.running.result import RUNNING_RECORD, Result, alone
 from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import project
-from snakestudy.storage.state import RowCount, State, limits_of
+from snakestudy.storage.state import RowCount, State, StepState, limits_of
 from snakestudy.tables.arrow import rows_with
 
 PART_SECONDS = 5.0
@@ -63,6 +64,7 @@ class Visit:
     """
 
     manifest: Manifest
+    step: str
     sha256: str
     layout: Layout
     plan: int
@@ -75,9 +77,10 @@ class Visit:
     begun: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
-        self.order = self.manifest.order
+        self.spec = self.manifest.spec
+        self.ordered = self.spec.steps[self.step]
         self.store = Store(self.layout.chunk_store(self.manifest.chunk))
-        self.wanted = self.order["metrics"]
+        self.wanted = self.ordered.metrics
         self.files = FileHashes.load(self.layout.file_hashes)
         self.part = Part(self.wanted)
         self.told = self.flushed = self.begun
@@ -97,7 +100,7 @@ class Visit:
             crashes = self._crash_counts()
             self.manifest.save(self.store.directory / "manifest.parquet")
             rows = self.store.last_rows()
-            batch = pending(self.manifest, rows)
+            batch = pending(self.manifest, self.step, rows)
             if batch:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(self.store.directory):
@@ -114,7 +117,7 @@ class Visit:
     def _crash_counts(self) -> dict[str, int]:
         """Tasks at which jobs died without a trace, and how often, with the code as it is."""
         file, crash_counts = self.store.directory / "running", self.store.directory / "strikes.json"
-        noted, accepts = read_json(crash_counts, {}), self.order["accepts"]
+        noted, accepts = read_json(crash_counts, {}), self.ordered.current_digests
         counts = Counter(noted["tasks"] if noted.get("digest") in accepts else {})
         try:
             slots = file.read_bytes()
@@ -123,9 +126,9 @@ class Visit:
             slots = b""
         for offset in range(0, len(slots) - RUNNING_RECORD.size + 1, RUNNING_RECORD.size):
             index, *_ = RUNNING_RECORD.unpack_from(slots, offset)
-            if 0 < index <= len(before.ids) and before.order["digest"] in accepts:
+            if 0 < index <= len(before.ids) and before.spec.steps[self.step].digest in accepts:
                 counts[before.ids[index - 1]] += 1
-        write_json(crash_counts, {"digest": self.order["digest"], "tasks": counts})
+        write_json(crash_counts, {"digest": self.ordered.digest, "tasks": counts})
         file.unlink(missing_ok=True)
         return dict(counts)
 
@@ -145,15 +148,17 @@ class Visit:
             result = Result(time.time(), attempt=item.tried + 1, error=error, digest=item.digest)
             self._take(alone(item, result), 0)
         start = {
-            "order": {**self.order, "parameters": self.manifest.parameters},
+            "spec": self.spec,
+            "step": self.step,
+            "parameters": tuple(self.manifest.parameters),
             "study": Path.cwd(),
             "runs": self.layout.runs.absolute(),
             "plan": self.plan,
             "deadline": self.job.deadline(),
         }
-        task = self.order["task"]
-        limit = task["runtime"] if task.get("function") else None
-        size = max(1, min(self.order["workers"], len(batch)))
+        task = self.ordered.task
+        limit = task.runtime if task.function else None
+        size = max(1, min(self.spec.workers, len(batch)))
         with signals_stop():
             running = self.store.directory / "running"
             pool = Pool(batch, self.forks, size, start, limit, running, self.log)
@@ -193,14 +198,14 @@ class Visit:
         pairs = zip(done["index"], done["error"], strict=True)
         ended = [(index, error) for index, error in pairs if index not in again]
         errors = [error for _, error in ended if error is not None]
-        if errors and self.order["on_failure"] == "stop":
+        if errors and self.spec.on_failure == "stop":
             self._stop_plan(f"a task failed ({errors[0]}) and on_failure is stop")
         self._count_first([error for index, error in ended if index in self.untried])
         self._stop_if_told()
 
     def _mark_killed(self, done: dict[str, Any]) -> set[int]:
         """Let tasks killed as for memory run again, if their job is repeated; their indices."""
-        if not self.job.repeats or not self.order["task"]["mem_mb"]:
+        if not self.job.repeats or not self.ordered.task.mem_mb:
             return set()
         killed = [at for at, code in enumerate(done["exit_code"]) if code in _KILLED]
         for at in killed:
@@ -214,14 +219,14 @@ class Visit:
         if not self.part.index:
             return
         self._check_files()
-        self.store.add(self.part.tables(self.manifest, self.plan), self._footer())
+        self.store.add(self.part.tables(self.manifest, self.step, self.plan), self._footer())
         self._clear_directories(self.part.index, self.part.columns["error"])
         self.part = Part(self.wanted)
 
     def _clear_directories(self, indices: list[int], errors: list[str | None]) -> None:
         """Now that rows are kept: remove earlier run directories, and those not wanted."""
-        run_dirs, task = self.order["run_dirs"], self.order["task"]
-        if run_dirs == "none" and not (task.get("command") or task["inputs"]):
+        run_dirs, task = self.spec.run_dirs, self.ordered.task
+        if run_dirs == "none" and not (task.command or task.inputs):
             return
         for index, error in zip(indices, errors, strict=True):
             directory = self.layout.run_directory(self.manifest.ids[index])
@@ -232,7 +237,7 @@ class Visit:
 
     def _forget_bytecode(self) -> None:
         """Python takes bytecode for current by its source's size and whole seconds of time."""
-        for path in self.order["files"]:
+        for path in self.ordered.files:
             if path.endswith(".py"):
                 Path(cache_from_source(path)).unlink(missing_ok=True)
 
@@ -250,26 +255,28 @@ class Visit:
             raise Stopped(f"{len(active) - len(own)} tasks have no row")
         footer = self._footer()
         part = self.store.compact(self.manifest, rows, footer)
-        state = State(self.manifest.hash, limits_of(self.order["task"]), _counted(own))
+        step = StepState(limits_of(self.ordered.task), _counted(own))
+        state = State(self.manifest.hash, {self.step: step})
         state.save(self.store.directory)
         names = [*self.wanted, "metadata"]
         links = project(self.store, part, names, self.layout, self.manifest, footer)
         replace(state, manifest_sha256=self.sha256, links=links).save(self.store.directory)
 
-    def _footer(self) -> dict[str, Any]:
-        return {
-            "study": self.order["study"],
-            "chunk": self.manifest.chunk,
-            "plan": self.plan,
-            "digest": self.order["digest"],
-            "parameters": self.manifest.parameters,
-            "derive": self.order["derive"],
-            "defaults": self.order["defaults"],
-        }
+    def _footer(self) -> Footer:
+        return Footer(
+            study=self.spec.study,
+            plan=self.plan,
+            chunk=self.manifest.chunk,
+            step=self.step,
+            digest=self.ordered.digest,
+            parameters=tuple(self.manifest.parameters),
+            derive=self.spec.derive,
+            defaults=self.spec.defaults,
+        )
 
     def _check_files(self) -> None:
         """End if code or inputs were edited since the plan: rows would tell of another study."""
-        for path, sha in self.order["files"].items():
+        for path, sha in self.ordered.files.items():
             try:
                 same = self.files.sha256(path) == sha
             except OSError:
@@ -308,7 +315,9 @@ class Visit:
         print(text, file=sys.stderr, flush=True)
 
 
-def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, job: Job) -> None:
+def visit(
+    manifest_path: Path, step: str, layout: Layout, log: Path, forks: ForkServer, job: Job
+) -> None:
     """Visit a chunk; its workers print to the log.
 
     Raises:
@@ -320,7 +329,7 @@ def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, job
         raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        Visit(manifest, sha256, layout, layout.newest_plan(), file, forks, job).run()
+        Visit(manifest, step, sha256, layout, layout.newest_plan(), file, forks, job).run()
 
 
 def _counted(rows: pa.Table) -> tuple[RowCount, ...]:
