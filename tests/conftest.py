@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from kit import CONFIG, MODEL, Study
+from kit import CONFIG, MODEL, WARM, Study
+
+collect_ignore = ["careless.py", "warm.py"]  # programs
+
+
+def pytest_sessionfinish() -> None:
+    for started in WARM:
+        started.close()
 
 
 @pytest.fixture
@@ -15,6 +22,23 @@ def study(tmp_path: Path) -> Study:
     small.write("scripts/model.py", MODEL)
     small.configure(CONFIG)
     return small
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """The study of `study`, run; not to be changed."""
+    small = Study(tmp_path_factory.mktemp("template") / "study")
+    small.write("scripts/model.py", MODEL)
+    small.configure(CONFIG)
+    small.snakemake()
+    assert sorted(small.ran().values()) == [1, 1, 1, 1]
+    return small
+
+
+@pytest.fixture
+def finished(template: Study, tmp_path: Path) -> Study:
+    """`study` after its run: chunks 00000 (a = 1) and 00001 (a = 2)."""
+    return template.copy(tmp_path / "study")
 
 
 @pytest.fixture

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import pytest
-from kit import ROOT, Study, environment
+from kit import Study
 
 FUNCTION = "task: {function: scripts/model.py:simulate, metrics: [fit]}"
 BASE = {
@@ -371,10 +367,21 @@ def tree(study: Study) -> dict[str, tuple[bytes | str, int]]:
     return found
 
 
-def refused(study: Study, *arguments: str) -> str:
-    """Run snakemake; check that it ends with one message and has changed no file."""
+def refused(study: Study, configfile: str = "config/config.yaml", **overrides: str) -> str:
+    """Plan as a run does; check that this ends with one message and has changed no file."""
     before = tree(study)
-    output = study.snakemake(*arguments, ok=False)
+    message = study.planned(configfile, dry_run=False, **overrides)
+    assert tree(study) == before
+    assert message.startswith("snakestudy: ")
+    assert "\n" not in message
+    return message
+
+
+def refused_by_snakemake(study: Study, *arguments: str) -> str:
+    """Run snakemake; check that it ends with one message, status 1, and has changed no file."""
+    before = tree(study)
+    status, output = study.exit(*arguments)
+    assert status == 1, output
     assert tree(study) == before
     lines = [line for line in output.splitlines() if not line.startswith("Using workflow specific")]
     assert len(lines) == 1, output
@@ -382,17 +389,37 @@ def refused(study: Study, *arguments: str) -> str:
     return lines[0]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_is_refused_with_one_message_and_nothing_written(study: Study, case: str) -> None:
-    sections, pieces = CASES[case]
+def write_case(study: Study, case: str) -> None:
+    sections, _ = CASES[case]
     for name, text in FILES.items():
         study.write(name, text)
     (study.path / "templates/binary.dat").write_bytes(b"a = {{ a }} \xff\xfe\x00")
     study.configure("\n".join({**BASE, **sections}.values()) + "\n")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_is_refused_with_one_message_and_nothing_written(study: Study, case: str) -> None:
+    write_case(study, case)
     message = refused(study)
     assert message.startswith("snakestudy: config/config.yaml: ")
-    missing = [piece for piece in pieces if piece not in message]
+    missing = [piece for piece in CASES[case][1] if piece not in message]
     assert not missing, message
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "yaml_error",
+        "misspelt_required_key",
+        "where_reads_no_parameter",
+        "missing_script_of_command",
+        "unfilled_jinja",
+        "memory_is_negative",
+    ],
+)
+def test_snakemake_prints_just_that_message_and_ends_with_1(study: Study, case: str) -> None:
+    write_case(study, case)
+    assert refused_by_snakemake(study) == refused(study)
 
 
 def test_missing_configuration_file_is_refused(study: Study) -> None:
@@ -408,28 +435,29 @@ def test_configuration_that_is_no_utf8_is_refused(study: Study) -> None:
 
 
 def test_bad_key_on_the_command_line_is_refused(study: Study) -> None:
-    message = refused(study, "--config", "on_chnage=keep")
+    message = refused_by_snakemake(study, "--config", "on_chnage=keep")
     assert "on_chnage" in message
     assert "Did you mean on_change?" in message
-    message = refused(study, "--config", "retry=non")
+    message = refused(study, retry="non")
     assert "retry" in message
     assert "non" in message
     assert "all" in message
 
 
-def test_bad_edit_leaves_a_finished_study_as_it_was_and_lint_and_unlock_work(study: Study) -> None:
-    study.snakemake()
+def test_bad_edit_leaves_a_finished_study_as_it_was_and_lint_and_unlock_work(
+    finished: Study,
+) -> None:
+    study = finished
     done = tree(study)
     good = (study.path / "config/config.yaml").read_text()
     study.edit("config/config.yaml", "metrics: [fit]", "metrics: [fit]\n  linkage: copy")
-    assert "task.linkage" in refused(study)
-    assert "task.linkage" in refused(study, "-n")
+    assert "task.linkage" in refused_by_snakemake(study)
+    assert "task.linkage" in refused_by_snakemake(study, "-n")
     for flag in ("--lint", "--unlock"):
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), flag]
-        ended = run(command, study)
-        assert "snakestudy:" not in ended.stdout
-        assert "Traceback" not in ended.stdout
-        assert flag == "--lint" or ended.returncode == 0, ended.stdout
+        status, output = study.exit(flag)
+        assert "snakestudy:" not in output
+        assert "Traceback" not in output
+        assert flag == "--lint" or status == 0, output
     study.configure(good)
     assert {name: content for name, (content, _) in tree(study).items()} == {
         name: content for name, (content, _) in done.items()
@@ -441,29 +469,16 @@ def test_bad_edit_leaves_a_finished_study_as_it_was_and_lint_and_unlock_work(stu
 def test_lint_and_unlock_work_with_a_bad_configuration(study: Study, flag: str) -> None:
     study.configure("study: [")
     before = tree(study)
-    ended = run([sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), flag], study)
-    assert "snakestudy:" not in ended.stdout
-    assert "Error" not in ended.stdout
-    assert flag == "--lint" or ended.returncode == 0, ended.stdout
+    status, output = study.exit(flag)
+    assert "snakestudy:" not in output
+    assert "Error" not in output
+    assert flag == "--lint" or status == 0, output
     assert tree(study) == before
 
 
-def test_directory_of_another_study_is_refused(study: Study) -> None:
-    study.snakemake()
-    study.write("other.yaml", "\n".join({**BASE, "study": "study: other"}.values()))
-    message = refused(study, "--configfile", "other.yaml")
+def test_directory_of_another_study_is_refused(finished: Study) -> None:
+    finished.write("other.yaml", "\n".join({**BASE, "study": "study: other"}.values()))
+    message = refused(finished, "other.yaml")
     assert message.startswith('snakestudy: other.yaml: study = "other": ')
     assert "belongs to study small" in message
     assert "--directory" in message
-
-
-def run(command: list[str], study: Study) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*command, "--cores", "2"],
-        cwd=study.path,
-        env={**os.environ, **environment()},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=100,
-    )

@@ -433,6 +433,20 @@ def test_configuration_of_the_same_text_is_taken_from_the_record(
     assert load("c.yaml", {}, record).name == "small"
 
 
+def test_configuration_is_resolved_again_after_the_schema_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(yaml.safe_dump(BASE))
+    record = {
+        "config_digest": load("c.yaml", {}, None).text_digest,
+        "config": {"study": "as recorded"},
+    }
+    Path("schema.yaml").write_text(f"{yaml.safe_dump(SCHEMA)}# a newer one\n")
+    monkeypatch.setattr("snakestudy.config.load.SCHEMA", Path("schema.yaml"))
+    assert load("c.yaml", {}, record).name == "small"
+
+
 @pytest.mark.parametrize("content", [None, b"study: \xff\n"])
 def test_file_that_cannot_be_read_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None

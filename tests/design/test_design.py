@@ -439,18 +439,6 @@ BLOCK = st.fixed_dictionaries({"grid": GRID}, optional={"seeds": st.integers(1, 
 BLOCKS = st.lists(BLOCK, min_size=1, max_size=3)
 
 
-def shuffled(values: dict, random: Any) -> dict:
-    items = list(values.items())
-    random.shuffle(items)
-    return dict(items)
-
-
-@given(BLOCKS)
-def test_expanding_twice_is_the_same(blocks: list[dict]) -> None:
-    one, two = design(*blocks), design(*blocks)
-    assert (one.ids, rows(one), one.notes) == (two.ids, rows(two), two.notes)
-
-
 @given(BLOCKS)
 def test_ids_are_those_of_the_sets_and_unique(blocks: list[dict]) -> None:
     found = design(*blocks)
@@ -463,31 +451,6 @@ def test_ids_are_those_of_the_sets_and_unique(blocks: list[dict]) -> None:
         for seed in ([{"seed": s} for s in range(block["seeds"])] if "seeds" in block else [{}])
     }
     assert set(found.ids) == sets
-
-
-@given(BLOCKS, st.randoms())
-def test_ids_do_not_depend_on_the_order_of_keys_blocks_and_values(
-    blocks: list[dict], random: Any
-) -> None:
-    other = []
-    for block in blocks:
-        grid = {name: random.sample(axis, len(axis)) for name, axis in block["grid"].items()}
-        other.append(shuffled({**block, "grid": shuffled(grid, random)}, random))
-    random.shuffle(other)
-    assert set(design(*other).ids) == set(design(*blocks).ids)
-
-
-@given(BLOCKS, AXIS, st.integers(0, 3), st.randoms())
-def test_growing_an_axis_keeps_all_old_ids(
-    blocks: list[dict], more: list, seeds: int, random: Any
-) -> None:
-    old = design(*blocks).ids
-    for block in blocks:
-        name = random.choice(list(block["grid"]))
-        block["grid"] = {**block["grid"], name: block["grid"][name] + more}
-        if "seeds" in block:
-            block["seeds"] += seeds
-    assert set(old) <= set(design(*blocks).ids)
 
 
 @given(BLOCKS, BLOCK)

@@ -150,16 +150,6 @@ derive: {twice: 2 * a}
     assert len(two.ran()) == 3
 
 
-def test_bad_design_stops_snakemake_in_one_message_with_nothing_written(two: Study) -> None:
-    configure(two, "sample: {n: 3, method: sobol, parameters: {a: {uniform: [0, 1]}}}")
-    before = {path: path.stat().st_mtime_ns for path in (two.path / "results").rglob("*")}
-    said = two.snakemake(ok=False)
-    assert "config/config.yaml: design.sample.n = 3: is no power of 2" in said
-    assert "Traceback" not in said
-    after = {path: path.stat().st_mtime_ns for path in (two.path / "results").rglob("*")}
-    assert after == before
-
-
 def test_what_a_callable_prints_stays_out_of_the_graph(two: Study) -> None:
     two.write("scripts/sets.py", "def tasks():\n    print('said')\n    yield {'a': 1}\n")
     configure(two, "python: scripts/sets.py:tasks")

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import time
 from collections import Counter
 from pathlib import Path
 
+import numpy
 import pandas as pd
 import pytest
-from kit import ROOT, Study, environment
+from kit import Study, wait_until
 
 from snakestudy.values import task_id
 
@@ -100,35 +98,30 @@ chunks: {tasks: 2}
 }
 
 
-def build(path: Path, files: dict[str, str]) -> Path:
+def build(path: Path, files: dict[str, str]) -> Study:
     study = Study(path)
     for name, text in files.items():
         study.write(name, text)
     study.snakemake()
     assert sorted(study.ran().values()) == [1, 1]
-    assert ys(study) == [10, 20]
-    return path
+    assert ys(study) == BEFORE
+    return study
 
 
 @pytest.fixture(scope="module")
-def command_template(tmp_path_factory) -> Path:
+def command_template(tmp_path_factory) -> Study:
     return build(tmp_path_factory.mktemp("command") / "study", FILES)
 
 
 @pytest.fixture(scope="module")
-def function_template(tmp_path_factory) -> Path:
+def function_template(tmp_path_factory) -> Study:
     return build(tmp_path_factory.mktemp("function") / "study", FUNCTION)
 
 
-def copied(template: Path, tmp_path: Path) -> Study:
-    shutil.copytree(template, tmp_path / "study", symlinks=True)
-    return Study(tmp_path / "study")
-
-
 @pytest.fixture
-def command(command_template: Path, tmp_path: Path) -> Study:
+def command(command_template: Study, tmp_path: Path) -> Study:
     """A finished command study of two tasks, with run directories."""
-    return copied(command_template, tmp_path)
+    return command_template.copy(tmp_path / "study")
 
 
 @pytest.fixture
@@ -139,9 +132,9 @@ def bare(command: Study) -> Study:
 
 
 @pytest.fixture
-def function(function_template: Path, tmp_path: Path) -> Study:
+def function(function_template: Study, tmp_path: Path) -> Study:
     """A finished function study of two tasks."""
-    return copied(function_template, tmp_path)
+    return function_template.copy(tmp_path / "study")
 
 
 def ys(study: Study) -> list[int]:
@@ -149,7 +142,7 @@ def ys(study: Study) -> list[int]:
 
 
 def ids(study: Study) -> list[str]:
-    return sorted(study.table("metadata/run")["task_id"])
+    return sorted(study.metadata()["task_id"])
 
 
 def newest_plan(study: Study) -> str:
@@ -161,6 +154,7 @@ def newest_plan(study: Study) -> str:
 CONFIG = "config/config.yaml"
 MODEL = "scripts/model.py"
 
+BEFORE = [10, 20]  # values of y
 # case -> the study, its edits (file, old, new), what is said to have changed, the new values of y
 COUNTS = {
     "command": (
@@ -214,18 +208,42 @@ COUNTS = {
 
 
 @pytest.mark.parametrize("case", COUNTS)
-def test_tasks_run_again_after_a_change_of(case, request):
-    kind, edit, words, values = COUNTS[case]
+def test_tasks_are_to_run_again_after_a_change_of(case, request):
+    kind, edit, words, _ = COUNTS[case]
     study = request.getfixturevalue(kind)
     study.edit(*edit)
-    output = study.snakemake()
+    output = study.planned()
     assert words in output
     assert "since plan 1: 2 tasks" in output
     assert "run again" in output
     assert "to run: 2 tasks in 1 chunk" in output
+
+
+@pytest.mark.parametrize(
+    "cases",
+    [
+        ["program"],
+        ["command", "setup", "env"],
+        ["module of a program", "input", "file named in the command", "depends"],
+        ["formula of derive"],
+        ["another function"],
+        ["module imported by a module"],
+    ],
+    ids=", ".join,
+)
+def test_tasks_run_again_with_a_changed(cases, request):
+    kind = COUNTS[cases[0]][0]
+    study = request.getfixturevalue(kind)
+    for case in cases:
+        study.edit(*COUNTS[case][1])
+    output = study.snakemake()
+    for case in cases:
+        assert COUNTS[case][2] in output
+    assert "to run: 2 tasks in 1 chunk" in output
     assert study.ran() == Counter(ids(study))
-    assert ys(study) == values
-    assert set(study.table("metadata/run")["plan"]) == {2}
+    differences = [numpy.subtract(COUNTS[case][3], BEFORE) for case in cases]  # they add up
+    assert ys(study) == (BEFORE + sum(differences)).tolist()
+    assert set(study.metadata()["plan"]) == {2}
 
 
 def test_the_dry_run_tells_what_changed_and_writes_nothing(command):
@@ -319,15 +337,24 @@ SAME = {
 
 
 @pytest.mark.parametrize("case", SAME)
-def test_nothing_runs_again_after_a_change_of(case, request):
+def test_plan_stays_current_after_a_change_of(case, request):
     kind, edit = SAME[case]
     study = request.getfixturevalue(kind)
     study.edit(*edit)
+    assert study.planned() == "small: plan 1 is current."
+
+
+@pytest.mark.parametrize("kind", ["command", "function", "bare"])
+def test_nothing_runs_again_after_all_changes_that_do_not_count(kind, request):
+    study = request.getfixturevalue(kind)
+    for its_kind, edit in SAME.values():
+        if its_kind == kind:
+            study.edit(*edit)
     output = study.snakemake()
     assert NOTHING in output
     assert "plan 1 is current" in output
     assert not study.ran()
-    assert ys(study) == [10, 20]
+    assert ys(study) == BEFORE
 
 
 def test_nothing_runs_again_after_a_touch(command):
@@ -471,7 +498,7 @@ def test_on_change_keep_keeps_now_and_later_and_new_tasks_run_the_new_code(funct
     table = function.table("fit").set_index("a")
     assert function.ran() == {table.loc[4, "task_id"]: 1}
     assert table["y"].to_dict() == {1: 10, 2: 20, 4: 44}
-    digests = function.table("metadata/run").set_index("a")["digest"]
+    digests = function.metadata().set_index("a")["digest"]
     assert digests[1] == digests[2] != digests[4]
     assert NOTHING in function.snakemake("-n")
 
@@ -540,21 +567,11 @@ def test_code_edited_while_a_visit_runs_ends_it_and_the_next_run_is_right(study)
         task: {function: "scripts/model.py:simulate", metrics: [fit]}
         chunks: {tasks: 5}
         """)
-    run = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2"],
-        cwd=study.path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    deadline = time.time() + 60
-    while not (study.path / "ran.txt").exists():
-        assert time.time() < deadline
-        time.sleep(0.05)
-    study.edit(MODEL, "10 *", "11 *")
-    output, _ = run.communicate(timeout=60)
-    assert run.returncode != 0
+    with study.started() as run:
+        wait_until((study.path / "ran.txt").exists)
+        study.edit(MODEL, "10 *", "11 *")
+        assert run.wait(timeout=60) != 0
+    output = (study.path / "output.txt").read_text()
     assert "scripts/model.py changed since the plan; run snakemake again" in output
     assert not list(study.path.glob("results/fit/*.parquet"))
 

@@ -6,16 +6,13 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit import CONFIG, MODEL, ROOT, Study, environment
+from kit import CONFIG, MODEL, Study, wait_until
 
 NOTHING = "Nothing to be done"
 FIT = [(1, 10, 10), (1, 20, 20), (2, 10, 20), (2, 20, 40)]
@@ -84,10 +81,6 @@ def chunks_run(output: str) -> set[str]:
     return set(re.findall(r"results/metadata/run/(\w+)\.parquet", "\n".join(jobs)))
 
 
-def all_tasks(study: Study) -> pd.DataFrame:
-    return pd.read_parquet(study.path / "results/tasks.parquet")
-
-
 def records(study: Study) -> list[str]:
     return sorted(path.name for path in (study.path / "results/plan").glob("*.json"))
 
@@ -99,24 +92,6 @@ def design(values: str, **more: str) -> str:
         assert old in text
         text = text.replace(old, new)
     return text
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory) -> Path:
-    """The four tasks of conftest's study, run."""
-    small = Study(tmp_path_factory.mktemp("template") / "study")
-    small.write("scripts/model.py", MODEL)
-    small.configure(CONFIG)
-    small.snakemake()
-    assert sorted(small.ran().values()) == [1, 1, 1, 1]
-    return small.path
-
-
-@pytest.fixture
-def finished(template: Path, tmp_path: Path) -> Study:
-    """A finished study of one's own: chunks 00000 (a = 1) and 00001 (a = 2)."""
-    shutil.copytree(template, tmp_path / "study", symlinks=True)
-    return Study(tmp_path / "study")
 
 
 # -- run, run again, grow, shrink -------------------------------------------------------------
@@ -135,7 +110,7 @@ def test_dry_run_tells_chunks_and_reasons_and_writes_nothing_and_just_that_runs(
     assert "4 tasks, all succeeded" in output
     assert sorted(study.ran().values()) == [1, 1, 1, 1]
     assert study.fit() == FIT
-    assert set(all_tasks(study)["status"]) == {"success"}
+    assert set(study.tasks()["status"]) == {"success"}
     assert "success 4  failure 0  pending 0  of 4" in study.verb("status")
 
     before = tree(study)
@@ -157,7 +132,7 @@ def test_growing_runs_the_new_tasks_only_and_leaves_old_files_untouched(finished
     assert tree(finished) == before
 
     finished.snakemake()
-    tasks = all_tasks(finished)
+    tasks = finished.tasks()
     new = tasks[tasks["a"] == 4]
     assert finished.ran() == Counter(new["task_id"])
     assert set(new["chunk"]) == {"00002"}
@@ -179,7 +154,7 @@ def test_shrinking_by_a_chunk_removes_its_rows_and_files_and_growing_back_comput
     assert "2 tasks taken out of the design" in output
     assert "to run:" not in output
     assert finished.fit() == FIT[:2]
-    assert all_tasks(finished)["a"].tolist() == [1, 1]
+    assert finished.tasks()["a"].tolist() == [1, 1]
     left = [name for name in tree(finished, "results") if "/.store/" not in name]
     assert not [name for name in left if "00001" in name and "/plan/" not in name]
     assert "success 2  failure 0  pending 0  of 2" in finished.verb("status")
@@ -189,7 +164,7 @@ def test_shrinking_by_a_chunk_removes_its_rows_and_files_and_growing_back_comput
     assert "2 tasks back in the design" in output
     assert "to run:" not in output
     assert finished.fit() == FIT
-    assert all_tasks(finished)["a"].tolist() == [1, 1, 2, 2]
+    assert finished.tasks()["a"].tolist() == [1, 1, 2, 2]
     assert not finished.ran()
 
 
@@ -197,8 +172,8 @@ def test_shrinking_by_part_of_each_chunk_and_back_computes_nothing(finished):
     finished.configure(CONFIG.replace("b: [10, 20]", "b: [10]"))
     assert "2 tasks taken out of the design" in finished.snakemake()
     assert finished.fit() == [(1, 10, 10), (2, 10, 20)]
-    assert all_tasks(finished)["b"].tolist() == [10, 10]
-    assert finished.table("metadata/run")["b"].tolist() == [10, 10]
+    assert finished.tasks()["b"].tolist() == [10, 10]
+    assert finished.metadata()["b"].tolist() == [10, 10]
 
     finished.configure(CONFIG)
     output = finished.snakemake()
@@ -219,14 +194,14 @@ def test_a_failing_task_is_told_tried_again_given_up_and_tried_on_demand(study):
         chunks: {tasks: 3}
         """)
     output = study.snakemake(ok=False)
-    tasks = all_tasks(study).set_index("a")
+    tasks = study.tasks().set_index("a")
     failing = tasks.loc[3, "task_id"]
     assert tasks["status"].to_dict() == {a: "failure" if a == 3 else "success" for a in range(1, 6)}
     assert study.fit() == [(a, 10, 10 * a) for a in (1, 2, 4, 5)]
     assert "5 tasks, 1 failed" in output
     assert f"failed: {failing}: ValueError: three is too much\n    see logs/run/00001.log" in output
     assert "in simulate" in (study.path / "logs/run/00001.log").read_text()
-    row = study.table("metadata/run").set_index("task_id").loc[failing]
+    row = study.metadata().set_index("task_id").loc[failing]
     assert (row["status"], row["error"]) == ("failure", "ValueError: three is too much")
     status = study.verb("status")
     assert "success 4  failure 1  pending 0  of 5" in status
@@ -271,18 +246,15 @@ def test_given_up_tasks_are_tried_again_when_code_inputs_or_limits_change(study)
     assert sorted(study.ran().values()) == [1, 1]
     given_up = tree(study)
 
-    def dry_run() -> str:
-        return study.snakemake("-n")
-
     def both_run(changed: str) -> bool:
-        output = dry_run()
+        output = study.planned()
         finished, failed = f"{changed} changed since plan 1: 1 task", "1 failed task tried again"
         return all(words in output for words in (finished, failed, "to run: 2 tasks"))
 
-    assert "plan 1 is current" in dry_run()
-    for line in ("runtime: 20m", "retries: 1"):
+    assert "plan 1 is current" in study.planned()
+    for line in ("runtime: 20m", "retries: 1", "mem_mb: 100", "threads: 2"):
         study.configure(config.replace("metrics", f"{line}\n          metrics"))
-        output = dry_run()
+        output = study.planned()
         assert "1 failed task tried again\n  to run: 1 task in 1 chunk" in output, line
     study.configure(config)
     study.write("resources/input.txt", "2\n")
@@ -291,14 +263,14 @@ def test_given_up_tasks_are_tried_again_when_code_inputs_or_limits_change(study)
     study.write("scripts/model.py", MODEL.replace("too much", "a lot"))
     assert both_run("scripts/model.py")
     study.write("scripts/model.py", MODEL)
-    assert "plan 1 is current" in dry_run()
+    assert "plan 1 is current" in study.planned()
     assert {n: e[2] for n, e in tree(study).items()} == {n: e[2] for n, e in given_up.items()}
 
     study.configure(config.replace("metrics", "runtime: 20m\n          metrics"))
     study.snakemake(ok=False)
-    tasks = all_tasks(study).set_index("a")
+    tasks = study.tasks().set_index("a")
     assert study.ran() == {tasks.loc[3, "task_id"]: 1}
-    assert "plan 2 is current" in dry_run()
+    assert "plan 2 is current" in study.planned()
 
 
 def test_accepted_failures_end_with_status_0_and_a_warning(study):
@@ -374,8 +346,8 @@ def test_what_is_lost_comes_back_without_computing(finished, lost):
     finished.snakemake()
     assert not finished.ran()
     assert finished.fit() == FIT
-    assert sorted(all_tasks(finished)["a"]) == [1, 1, 2, 2]
-    assert sorted(finished.table("metadata/run")["status"]) == ["success"] * 4
+    assert sorted(finished.tasks()["a"]) == [1, 1, 2, 2]
+    assert sorted(finished.metadata()["status"]) == ["success"] * 4
     assert all(path.exists() for path in paths)
     assert NOTHING in finished.snakemake("-n")
 
@@ -384,7 +356,7 @@ def test_a_lost_store_is_restored_so_that_the_study_grows_and_shrinks_on(finishe
     shutil.rmtree(finished.path / "results/.store")
     finished.configure(design("[2, 4]"))
     finished.snakemake()
-    tasks = all_tasks(finished)
+    tasks = finished.tasks()
     assert finished.ran() == Counter(tasks[tasks["a"] == 4]["task_id"])
     assert finished.fit() == [*FIT[2:], (4, 10, 40), (4, 20, 80)]
 
@@ -411,10 +383,10 @@ def test_a_study_copied_elsewhere_without_times_goes_on_there(template, tmp_path
 
     ignored = shutil.ignore_patterns(".snakemake")
     moved = Study(tmp_path / "elsewhere")
-    shutil.copytree(template, moved.path, copy_function=without_times, ignore=ignored)
+    shutil.copytree(template.path, moved.path, copy_function=without_times, ignore=ignored)
     moved.configure(design("[1, 2, 4]"))
     moved.snakemake()
-    tasks = all_tasks(moved)
+    tasks = moved.tasks()
     assert moved.ran() == Counter(tasks[tasks["a"] == 4]["task_id"])
     assert moved.fit() == [*FIT, (4, 10, 40), (4, 20, 80)]
 
@@ -458,26 +430,10 @@ def test_after_kill_9_of_everything_finished_tasks_are_not_computed_again(study)
         lines = file.read_text().split() if file.exists() else []
         return [(task_id, float(at)) for task_id, at in (line.split(",") for line in lines)]
 
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "2"]
-    run = subprocess.Popen(
-        command,
-        cwd=study.path,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.time() + 60
-        while not noted():
-            assert time.time() < deadline
-            assert run.poll() is None
-            time.sleep(0.1)
+    with study.started() as run:
+        wait_until(lambda: noted() or run.poll() is not None)
         time.sleep(max(0.0, noted()[0][1] + 6.5 - time.time()))
         killed = time.time()
-    finally:
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
     time.sleep(1)
     first = noted()
     assert max(at for _, at in first) < killed + 0.6, "workers live on after their visit"
@@ -535,15 +491,38 @@ def test_a_command_has_one_file_a_task_named_by_its_id(study):
     study.write("scripts/model.py", COMMAND_MODEL)
     study.configure(COMMAND.replace("N", "3"))
     study.snakemake()
-    tasks = all_tasks(study)
+    tasks = study.tasks()
     assert study.ran() == Counter(tasks["task_id"])
     assert tasks["chunk"].tolist() == tasks["task_id"].tolist()
     for task_id, a in zip(tasks["task_id"], tasks["a"], strict=True):
         assert pd.read_parquet(study.path / f"results/fit/{task_id}.parquet")["y"].tolist() == [
             10 * a
         ]
-        assert (study.path / "runs" / task_id[:2] / task_id / "fit.csv").exists()
+        assert (study.run_directory(task_id) / "fit.csv").exists()
     assert len(list((study.path / "results/fit").iterdir())) == 3
+
+
+def test_new_tasks_go_on_after_the_highest_seq_and_the_task_table_is_in_its_order(study):
+    study.write("scripts/model.py", COMMAND_MODEL)
+    study.configure(COMMAND.replace("N", "4"))
+    study.snakemake()
+    first = study.tasks()
+    assert first["seq"].tolist() == first["a"].tolist() == [0, 1, 2, 3]
+    assert max(first["chunk"]) != first["chunk"][3], "the last chunk by name holds no last task"
+    study.configure(COMMAND.replace("N", "6"))
+    study.snakemake()
+    grown = study.tasks()
+    assert grown["seq"].tolist() == grown["a"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert grown["plan"].tolist() == [1, 1, 1, 1, 2, 2]
+    assert grown["chunk"].tolist() != sorted(grown["chunk"])
+
+
+def test_a_chunk_asks_for_the_memory_of_its_largest_task(study):
+    study.configure(
+        design("[2, 5, 1]", **{"{tasks: 2}": "{tasks: 6}", "[fit]": "[fit]\n  mem_mb: 100 * a"})
+    )
+    output = study.snakemake("-n", "--quiet", "host")
+    assert re.findall(r"mem_mb=(\d+)", output) == ["500"]
 
 
 def test_chunks_by_a_parameter_hold_one_value_of_it_each(study):
@@ -551,7 +530,7 @@ def test_chunks_by_a_parameter_hold_one_value_of_it_each(study):
         CONFIG.replace("a: [1, 2]", "a: [1, 2, 4]").replace("{tasks: 2}", "{tasks: 4, by: [b]}")
     )
     study.snakemake()
-    tasks = all_tasks(study)
+    tasks = study.tasks()
     assert tasks.groupby("chunk")["b"].unique().map(list).tolist() == [[10], [20]]
     assert tasks.groupby("chunk").size().tolist() == [3, 3]
     assert study.fit() == [*FIT, (4, 10, 40), (4, 20, 80)]
@@ -567,9 +546,8 @@ def test_two_workers_run_side_by_side_and_give_the_same_tables(study, template):
     study.snakemake()
     assert sorted(study.ran().values()) == [1, 1, 1, 1]
     assert len(list((study.path / "meeting").iterdir())) == 2
-    one = pd.read_parquet(template / "results/fit").sort_values("task_id")
     pd.testing.assert_frame_equal(
-        study.table("fit").reset_index(drop=True), one.reset_index(drop=True)
+        study.table("fit").reset_index(drop=True), template.table("fit").reset_index(drop=True)
     )
 
 
@@ -617,7 +595,7 @@ def test_int_then_float_is_one_double_column(finished):
     )
     assert finished.table("fit").dtypes.astype(str).to_dict()["a"] == "float64"
     assert finished.table("fit").dtypes.astype(str).to_dict()["y"] == "float64"
-    assert str(all_tasks(finished)["a"].dtype) == "float64"
+    assert str(finished.tasks()["a"].dtype) == "float64"
     assert sorted(finished.ran().values()) == [1, 1]
 
     finished.configure(CONFIG)  # and back: its own type again, nothing computed
@@ -637,7 +615,7 @@ def test_int_then_text_is_one_text_column(finished):
             "y": ["10", "20", "20", "40", "x" * 10, "x" * 20],
         },
     )
-    assert all_tasks(finished)["a"].tolist() == ["1", "1", "2", "2", "x", "x"]
+    assert finished.tasks()["a"].tolist() == ["1", "1", "2", "2", "x", "x"]
     assert sorted(finished.ran().values()) == [1, 1]
 
 

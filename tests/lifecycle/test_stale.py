@@ -31,12 +31,6 @@ def to_run(study: Study) -> int:
     return int(match[1]) if match else 0
 
 
-@pytest.fixture
-def finished(study: Study) -> Study:
-    study.snakemake()
-    return study
-
-
 def test_after_a_change_all_rows_are_stale_everywhere_and_none_after_it_ran(finished: Study):
     finished.edit("scripts/model.py", 'params["b"]}', 'params["b"] + 1}')
     assert to_run(finished) == 4

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit import ROOT, Study, environment
+from kit import Study
 
 import snakestudy as st
 from snakestudy.errors import UserError
@@ -140,16 +138,25 @@ def test_directory_without_a_study_is_refused_by_name(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def stopped(read: Study) -> st.Results:
+@pytest.fixture(scope="module")
+def stopped_once(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """The study after its first failure ended it, with the tasks after that not begun."""
-    read.write("config/config.yaml", CONFIG + "on_failure: stop\n")
-    output = read.snakemake(ok=False)
-    assert "on_failure is stop" in output
-    return st.open(read.path)
+    study = Study(tmp_path_factory.mktemp("stopped") / "study")
+    study.write("scripts/model.py", MODEL)
+    study.configure(CONFIG + "on_failure: stop\n")
+    assert "on_failure is stop" in study.snakemake(ok=False)
+    return study
 
 
-def test_stopped_study_gives_what_is_finished_with_partial_and_says_so_without(read: Study) -> None:
-    study = stopped(read)
+@pytest.fixture
+def stopped(stopped_once: Study, tmp_path: Path) -> Study:
+    return stopped_once.copy(tmp_path / "study")
+
+
+def test_stopped_study_gives_what_is_finished_with_partial_and_says_so_without(
+    stopped: Study,
+) -> None:
+    study = st.open(stopped.path)
     partial = study.results("fit", partial=True)
     assert pairs(partial) == [(1, 10), (1, 20)]
     assert list(partial["y"]) == [10, 20]
@@ -159,20 +166,20 @@ def test_stopped_study_gives_what_is_finished_with_partial_and_says_so_without(r
     assert "results/fit" in message
     assert "not there yet" in message
     assert "partial=True" in message
-    read.edit("config/config.yaml", "on_failure: stop", "on_failure: accept")
-    read.snakemake()
+    stopped.edit("config/config.yaml", "on_failure: stop", "on_failure: accept")
+    stopped.snakemake()
     assert pairs(study.results("fit")) == [(1, 10), (1, 20), (4, 30), (5, 30)]
 
 
-def test_stopped_study_tells_its_failures(read: Study) -> None:
-    failures = stopped(read).failures()
+def test_stopped_study_tells_its_failures(stopped_once: Study) -> None:
+    failures = st.open(stopped_once.path).failures()
     assert set(failures["a"]) == {3}
     assert failures["error"][0].startswith("ValueError: three is too much")
 
 
 @pytest.mark.parametrize("what", ["tasks", "metadata"])
-def test_advice_on_a_stopped_study_can_be_followed(read: Study, what: str) -> None:
-    study = stopped(read)
+def test_advice_on_a_stopped_study_can_be_followed(stopped_once: Study, what: str) -> None:
+    study = st.open(stopped_once.path)
     try:
         found = getattr(study, what)()
     except UserError as error:
@@ -188,13 +195,8 @@ def test_running_study_gives_what_is_finished_so_far(read: Study) -> None:
     read.write("slowly", "")
     read.edit("config/config.yaml", "a: [1, 3]", "a: [1, 2, 6, 7, 8, 9, 11]")
     read.edit("config/config.yaml", "tasks: 6", "tasks: 100")
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--cores", "1"]
-    log = (read.path / "output.txt").open("w")
-    process = subprocess.Popen(
-        command, cwd=read.path, env=environment(), stdout=log, stderr=subprocess.STDOUT
-    )
     seen: list[int] = []
-    try:
+    with read.started("--cores", "1") as process:
         end = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < end:
             time.sleep(0.2)
@@ -209,11 +211,20 @@ def test_running_study_gives_what_is_finished_so_far(read: Study) -> None:
                 assert list(partial["y"]) == list(partial["a"] * partial["b"])
             seen.append(len(completed))
         assert process.wait(timeout=60) == 0, (read.path / "output.txt").read_text()
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
     assert seen[0] == 0
     assert seen == sorted(seen)
     assert any(0 < count < 16 for count in seen)
     assert len(st.open(read.path).results("fit")) == 16
+
+
+def test_tasks_taken_out_are_in_no_table(shrunk_once: Study) -> None:
+    study = st.open(shrunk_once.path)
+    for table in (
+        study.tasks(),
+        study.results("fit"),
+        study.results("fit", partial=True),
+        study.metadata(),
+        study.metadata(partial=True),
+    ):
+        assert pairs(table) == [(1, 10)]
+    assert study.completed_task_ids() == list(study.tasks()["task_id"])

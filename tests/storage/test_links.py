@@ -12,9 +12,8 @@ from snakestudy.storage.links import publish_again
 
 
 @pytest.fixture
-def layout(study: Study, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    study.snakemake()
-    monkeypatch.chdir(study.path)
+def layout(finished: Study, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.chdir(finished.path)
     return Layout()
 
 

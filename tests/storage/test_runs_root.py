@@ -44,7 +44,7 @@ def test_scratch_that_was_emptied_is_made_again(study: Study, scratch: Path) -> 
 
 
 def refused(study: Study, text: str) -> None:
-    assert text in study.snakemake(ok=False)
+    assert text in study.planned(dry_run=False)
     assert not (study.path / "runs").is_symlink()
     assert not (study.path / "results").exists(), "nothing was written"
 
@@ -68,7 +68,7 @@ def test_another_root_later_is_refused(study: Study, scratch: Path) -> None:
     set_root(study, scratch)
     study.snakemake()
     study.edit("config/config.yaml", str(scratch), f"{scratch}2")
-    assert f"runs leads to {scratch}/small" in study.snakemake(ok=False)
+    assert f"runs leads to {scratch}/small" in study.planned(dry_run=False)
 
 
 def test_place_of_another_study_is_refused(study: Study, scratch: Path, tmp_path: Path) -> None:
