@@ -438,10 +438,8 @@ def test_configuration_is_resolved_again_after_the_schema_changed(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text(yaml.safe_dump(BASE))
-    record = {
-        "config_digest": load("c.yaml", {}, None).text_digest,
-        "config": {"study": "as recorded"},
-    }
+    digest = load("c.yaml", {}, None).text_digest
+    record = SimpleNamespace(config_digest=digest, config={"study": "as recorded"})
     Path("schema.yaml").write_text(f"{yaml.safe_dump(SCHEMA)}# a newer one\n")
     monkeypatch.setattr("snakestudy.config.load.SCHEMA", Path("schema.yaml"))
     assert load("c.yaml", {}, record).name == "small"
