@@ -25,6 +25,7 @@ from snakestudy.provenance.changes import changes
 from snakestudy.provenance.digests import Provenance, design_files, provenance_of, settled
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.provenance.row_digest import made_by
+from snakestudy.storage.location import find_study
 from snakestudy.storage.record import load_record
 from snakestudy.storage.state import State, load_states
 from snakestudy.values import digest_of
@@ -150,7 +151,7 @@ class Planner:
     def _state_of(self, spec: Mapping[str, Any]) -> Any:
         """What tells whether the results of a study moved."""
         study = spec.get("study")
-        layout = self.layout if study is None else Layout(Path(study, "results"))
+        layout = self.layout if study is None else find_study(Path(study)).layout(Path(study))
         own = self.context.provenance.digest if study is None else None
         states = sorted(layout.store.glob("*/state.json"))
         return [own, layout.newest_plan(), [path.read_text() for path in states]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.messages import nearest
+from snakestudy.storage.location import find_study
 from snakestudy.storage.record import load_record
 from snakestudy.values import canonical
 
@@ -24,13 +25,16 @@ if TYPE_CHECKING:
 Counts = Callable[[str, list[str]], bool]
 
 
-def open(directory: str | Path = ".", results: str = "results") -> Results:
+def open(directory: str | Path = ".", results: str | None = None) -> Results:
     """The results of the study in a directory.
 
+    Args:
+        results: where they lie in it; found by itself, unless the directory has several studies.
+
     Raises:
-        UserError: if no study has been planned there.
+        UserError: if no study has been planned there, or several and none is named.
     """
-    layout = Layout(results=Path(directory) / results)
+    layout = find_study(Path(directory), results).layout(Path(directory))
     if not layout.newest_plan():
         raise UserError("holds no study that was planned", value=str(directory))
     return Results(layout)
