@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from snakestudy.commands.open_study import planned_record
 from snakestudy.config.study import Study
-from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.planning.planner import Planner
 from snakestudy.results.check import Check, report, types_of
@@ -17,9 +16,7 @@ from snakestudy.storage.record import load_record
 
 def main(arguments: Iterable[str]) -> int:
     layout = Layout(*map(Path, arguments))
-    record: dict[str, Any] | None = load_record(layout)
-    if record is None:
-        raise UserError("holds no study that was planned", value=str(layout.results))
+    record = planned_record(load_record(layout), str(layout.results))
     study = Study(record["config_file"], record["config"], "", {})
     check = Check(layout, Planner.of(study, record, layout, 1))
     check.run()
