@@ -14,7 +14,7 @@ from snakestudy.config.resolve import resolve
 from snakestudy.config.study import Task
 from snakestudy.engine.job import repeats_left, tell_repeats
 from snakestudy.engine.resources import requests
-from snakestudy.engine.site import read_site, submitted_site
+from snakestudy.engine.site import is_on_cluster, read_site, submitted_site, tell_site
 from snakestudy.errors import UserError
 from snakestudy.storage.documents import ChunkEntry
 
@@ -68,13 +68,18 @@ def test_site_says_what_tasks_do_not_and_the_study_comes_first() -> None:
 def test_site_is_read_once_and_told_to_jobs(
     in_an_empty_directory: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("SNAKESTUDY_SITE", raising=False)
+    monkeypatch.setenv("SNAKESTUDY_SITE", "")  # so that it is as it was afterwards
+    monkeypatch.delenv("SNAKESTUDY_SITE")
     Path("config").mkdir()
     for text in ("", "# nothing\n\n  # yet\n"):
         Path("config/site.yaml").write_text(text)
         assert read_site() == {}
     Path("config/site.yaml").write_text("slurm_account: p1\nruntime: 60\n")
-    assert read_site() == {"slurm_account": "p1", "runtime": 60}
+    site = read_site()
+    assert site == {"slurm_account": "p1", "runtime": 60}
+    assert not is_on_cluster()
+    tell_site(site)
+    assert is_on_cluster()
     Path("config/site.yaml").write_text("half: [edit")
     assert submitted_site() == {"slurm_account": "p1", "runtime": 60}
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from snakestudy.results.reader import Results, open
     from snakestudy.running.program import get_run_params, post_run_results
 
+__version__ = "0.1.0"
+
 __all__ = ["Results", "get_run_params", "open", "post_run_results"]
 
 

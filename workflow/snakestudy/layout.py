@@ -12,6 +12,7 @@ from snakestudy.errors import UserError
 
 CHUNK = r"\d{5,15}|[0-9a-f]{16}"  # a running number, or the task_id of a chunk of one
 RECORD = r"\d{4,}"
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]  # the directory that holds this package
 
 METADATA = (
     "step",
@@ -151,7 +152,9 @@ def enter(directory: str) -> None:
     try:
         os.chdir(directory)
     except OSError as error:
-        raise UserError(error.strerror, value=directory, fix="Name a study's directory.") from None
+        raise UserError(
+            str(error.strerror), value=directory, fix="Name a study's directory."
+        ) from None
 
 
 def python_path() -> str:

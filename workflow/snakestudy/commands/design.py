@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Sequence
 
 import numpy
 
+from snakestudy.commands.open_study import add_directory, open_study, parser_of
 from snakestudy.config.load import load
 from snakestudy.design.blocks import Block
 from snakestudy.design.columns import Column, groups, size
 from snakestudy.design.design import Design
 from snakestudy.errors import UserError
-from snakestudy.layout import Layout, enter
 from snakestudy.messages import aligned, format_value, nearest, pluralize
 from snakestudy.planning.cut import cut_into_chunks
 from snakestudy.planning.model import Capacity, PlanContext
 from snakestudy.planning.planner import Planner
-from snakestudy.storage.record import load_record
 from snakestudy.tables.task_ids import differences
 from snakestudy.values import as_text
 
@@ -26,16 +24,15 @@ HEAD = 10  # sets shown unless asked otherwise
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m snakestudy design", description=__doc__)
-    parser.add_argument("directory", nargs="?", default=".", help="of the study (default: here)")
+    parser = parser_of("design", __doc__)
+    add_directory(parser)
     parser.add_argument("--head", type=int, metavar="N", help=f"show the first N sets ({HEAD})")
     parser.add_argument("--by", metavar="NAME", help="count the sets for each value of a parameter")
     parser.add_argument("--configfile", default="config/config.yaml", metavar="FILE")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N")
     given = parser.parse_args(arguments)
-    enter(given.directory)
-    layout = Layout()
-    record = load_record(layout)
+    opened = open_study("design", given)
+    layout, record = opened.layout, opened.newest
     study = load(given.configfile, {}, record)
     try:
         planner = Planner.of(study, record, layout, Capacity(given.cores).slots(study))

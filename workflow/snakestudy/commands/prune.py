@@ -6,25 +6,22 @@ directories, and chunks without any task left. Without --yes, it only lists them
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
+from snakestudy.commands.open_study import add_directory, open_study, parser_of
 from snakestudy.config.load import load
 from snakestudy.errors import UserError
-from snakestudy.layout import Layout, enter
 from snakestudy.planning.planner import Planner
 from snakestudy.results.waste import describe_waste, find_waste, remove_waste
-from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m snakestudy prune", description=__doc__)
-    parser.add_argument("directory", nargs="?", default=".", help="of the study (default: here)")
+    parser = parser_of("prune", __doc__)
+    add_directory(parser)
     parser.add_argument("--yes", action="store_true", help="remove it; it cannot be got back")
     given = parser.parse_args(arguments)
-    enter(given.directory)
-    layout = Layout()
-    record = planned_study(layout, given.directory)
+    opened = open_study("prune", given)
+    layout, record = opened.layout, opened.record
     study = load(record.config_file, {}, record)
     try:
         declared = set(Planner.of(study, record, layout, 1).design().ids)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from snakestudy.layout import Layout, enter
+from snakestudy.commands.open_study import add_directory, open_study, parser_of
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.status import describe_status
-from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m snakestudy status", description=__doc__)
-    parser.add_argument("directory", nargs="?", default=".", help="of the study (default: here)")
-    directory = parser.parse_args(arguments).directory
-    enter(directory)
-    layout = Layout()
-    record = planned_study(layout, directory)
-    print(describe_status(record, layout, CurrentStudy.of(record, layout, Path.cwd())))
+    parser = parser_of("status", __doc__)
+    add_directory(parser)
+    study = open_study("status", parser.parse_args(arguments))
+    current = CurrentStudy.of(study.record, study.layout, Path.cwd())
+    print(describe_status(study.record, study.layout, current))
     return 0

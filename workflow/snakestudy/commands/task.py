@@ -5,7 +5,6 @@ It runs in a directory of its own with its real inputs; the study is left alone.
 
 from __future__ import annotations
 
-import argparse
 import os
 import pdb
 import sys
@@ -15,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from snakestudy.commands.open_study import open_study, parser_of
 from snakestudy.config.yaml12 import read_yaml
 from snakestudy.design.columns import from_rows
 from snakestudy.design.derived import derived_columns, parsed
@@ -26,21 +26,20 @@ from snakestudy.running.result import Result
 from snakestudy.running.task import Runner
 from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
-from snakestudy.storage.record import planned_study
 from snakestudy.values import task_id
 
 SHOWN = 5  # rows of each metric
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m snakestudy task", description=__doc__)
+    parser = parser_of("task", __doc__)
     parser.add_argument("task_id", help="or its first digits")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="changes")
     parser.add_argument("--dir", type=Path, help="an empty directory (default: a temporary one)")
     parser.add_argument("--pdb", action="store_true", help="debug an exception of a function")
     given = parser.parse_args(arguments)
-    layout = Layout()
-    record = planned_study(layout, ".")
+    study = open_study("task", given)
+    layout, record = study.layout, study.record
     manifest, row = find(given.task_id, record, layout)
     values = {name: manifest.values(name)[row] for name in manifest.parameters}
     values = changed(values, given.changes, record.config["derive"])

@@ -11,7 +11,10 @@ from typing import Any
 from snakestudy.errors import UserError
 from snakestudy.messages import nearest
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+_PACKAGE = Path(__file__).parents[1]
+# Beside the package, where users' editors are told to look, or in it where it was installed.
+_PLACES = [root / "schemas" / "config.schema.yaml" for root in (_PACKAGE.parent, _PACKAGE)]
+SCHEMA = next(filter(Path.exists, _PLACES), _PLACES[0])
 
 
 @cache

@@ -23,14 +23,18 @@ def read_site() -> dict[str, Any]:
     from snakestudy.config.yaml12 import read_yaml  # jobs do without
 
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    found = read_yaml(str(SITE), text) if any(lines) else {}
-    for name, value in found.items():
+    asked = read_yaml(str(SITE), text) if any(lines) else {}
+    for name, value in asked.items():
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise UserError(
                 "is neither a number nor a word", file=str(SITE), key=str(name), value=value
             )
-    os.environ[_SITE] = json.dumps(found)
-    return found
+    return asked
+
+
+def tell_site(site: dict[str, Any]) -> None:
+    """Tell jobs, by their environment, what they ask for on this site."""
+    os.environ[_SITE] = json.dumps(site)
 
 
 def is_on_cluster() -> bool:

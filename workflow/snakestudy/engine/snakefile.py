@@ -6,21 +6,22 @@ import gc
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from snakestudy.engine import internals
+from snakestudy.engine.internals import CommandLine, spare_rate_of_jobs
 from snakestudy.engine.job import tell_repeats
 from snakestudy.engine.resources import requests
-from snakestudy.engine.site import read_site, submitted_site
+from snakestudy.engine.site import read_site, submitted_site, tell_site
 from snakestudy.engine.slurm import guard
 from snakestudy.errors import UserError, for_users
 from snakestudy.layout import CHUNK, Layout, metadata_table, python_path, rule_name
-from snakestudy.planning.model import Capacity
 from snakestudy.planning.prepare import ParsedPlan, announce, last_planned, prepare
-
-# At parse these look like a run; they must neither plan nor fail on a bad configuration.
-_NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
+from snakestudy.storage.location import StudyLocation
 
 
 @dataclass(frozen=True)
@@ -78,45 +79,86 @@ class SnakefileContext:
 
     def _attempt(self, wildcards: Any, attempt: int) -> int:
         """Which try of its job this is; tells all jobs how many there may be."""
-        if self.workflow.is_main_process:  # Snakemake knows `--retries` only once it has parsed
-            tell_repeats(self.workflow.execution_settings.retries)
+        if internals.is_main(self.workflow, None):  # Snakemake knows `--retries` only when parsed
+            tell_repeats(internals.retries_of(self.workflow))
         return attempt
 
 
+@dataclass(frozen=True)
+class Invocation:
+    """What this process was started for.
+
+    Attributes:
+        plans: whether it runs jobs or says which; nested processes, and all that only look at
+            the study or clean up, take what was planned last.
+        dry_run: whether nothing may be written.
+    """
+
+    plans: bool
+    dry_run: bool
+
+    @classmethod
+    def of(cls, workflow: Any) -> Invocation:
+        command_line = CommandLine.of_this_process()
+        if not internals.is_main(workflow, command_line):
+            return cls(plans=False, dry_run=False)
+        plans = command_line is None or command_line.asks_for_run()
+        return cls(plans, internals.is_dry_run(workflow, command_line))
+
+
 def prepared(workflow: Any) -> SnakefileContext:
-    """Plan in the main process of a run; elsewhere take what was planned last.
+    """Decide in the main process of a run; elsewhere take what was planned last.
 
     A UserError ends the process with its one message.
     """
-    results, runs, logs = (
-        Path(workflow.pathvars.apply(path)) for path in ("<results>", "<runs>", "<logs>")
-    )
-    layout = Layout(results, runs, logs)
-    os.environ["PYTHONPATH"] = python_path()
-    settings = workflow.resource_settings
-    slots = Capacity(settings.cores or 1, settings.nodes)
-    guard()
-    plans = workflow.is_main_process and not _NOT_RUNS & set(sys.argv)
+    invocation, layout = Invocation.of(workflow), internals.layout_of(workflow)
     try:
-        if plans:
-            configfile, overrides = _configuration(workflow)
-            place = read_site() if slots.jobs else None
-            found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
+        if invocation.plans:
+            context = _planned(workflow, layout, invocation)
         else:
-            found = last_planned(layout)
-            place = submitted_site()
+            context = SnakefileContext(workflow, last_planned(layout), layout, submitted_site())
+        _apply(context, invocation)
     except (UserError, OSError) as error:
         sys.exit(f"snakestudy: {for_users(error)}")
-    if plans:
-        print(announce(found), file=sys.stderr, flush=True)
+    return context
+
+
+def _planned(workflow: Any, layout: Layout, invocation: Invocation) -> SnakefileContext:
+    configfile, overrides = _configuration(workflow)
+    capacity = internals.capacity_of(workflow)
+    site = read_site() if capacity.jobs else None
+    with _leaving_no_bytecode(invocation.dry_run):
+        plan = prepare(configfile, overrides, layout, capacity, invocation.dry_run)
+    return SnakefileContext(workflow, plan, layout, site)
+
+
+def _apply(context: SnakefileContext, invocation: Invocation) -> None:
+    """What a decision changes in this process, for its jobs, and for those who look on."""
+    os.environ["PYTHONPATH"] = python_path()
+    guard()
+    if invocation.plans:
+        if context.site is not None:
+            tell_site(context.site)
+        if not invocation.dry_run:
+            StudyLocation.of_this_code(context.layout).note()
+        print(announce(context.prepared), file=sys.stderr, flush=True)
     gc.freeze()  # looking for garbage in what was imported takes a fifth of an empty Snakefile
-    return SnakefileContext(workflow, found, layout, place)
 
 
-def outputs(study: SnakefileContext) -> list[str]:
+@contextmanager
+def _leaving_no_bytecode(dry_run: bool) -> Iterator[None]:
+    """Within this, a study's own Python leaves no __pycache__ in a dry run."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, dry_run or sys.dont_write_bytecode
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+
+
+def outputs(context: SnakefileContext) -> list[str]:
     """The files that all chunks of the plan leave."""
-    tables = [name for s in study.steps for name in (*s.metrics, metadata_table(s.step))]
-    chunks = study.prepared.chunks
+    tables = [name for s in context.steps for name in (*s.metrics, metadata_table(s.step))]
+    chunks = context.prepared.chunks
     return [f"<results>/{table}/{chunk}.parquet" for chunk in chunks for table in tables]
 
 
@@ -131,13 +173,13 @@ def command(verb: str, *arguments: Any) -> str:
 
 def _configuration(workflow: Any) -> tuple[str, dict[str, Any]]:
     """The configuration file, relative to the study, and the keys given by --config."""
-    files = [os.path.relpath(file) for file in workflow.overwrite_configfiles]
+    paths, overrides = internals.configuration_of(workflow)
+    files = [os.path.relpath(path) for path in paths]
     if len(files) > 1:
         raise UserError(
             "more than one file", key="--configfile", value=files, fix="Name one study at a time."
         )
-    given = dict(workflow.config_settings.config)
-    return (files[0] if files else "config/config.yaml"), given
+    return (files[0] if files else "config/config.yaml"), overrides
 
 
-__all__ = ["CHUNK", "SnakefileContext", "command", "outputs", "prepared"]
+__all__ = ["CHUNK", "SnakefileContext", "command", "outputs", "prepared", "spare_rate_of_jobs"]

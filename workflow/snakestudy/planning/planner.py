@@ -26,6 +26,7 @@ from snakestudy.provenance.digests import design_files
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.results.current import CurrentStep, CurrentStudy, current_steps
 from snakestudy.storage.documents import PlanRecord
+from snakestudy.storage.location import find_study
 from snakestudy.storage.record import planned_study
 from snakestudy.storage.state import State, load_states
 from snakestudy.values import digest_of
@@ -155,7 +156,7 @@ class Planner:
     def _state_of(self, spec: Mapping[str, Any]) -> Any:
         """What tells whether the results of a study moved."""
         study = spec.get("study")
-        layout = self.layout if study is None else Layout(Path(study, "results"))
+        layout = self.layout if study is None else find_study(Path(study)).layout(Path(study))
         digest = self.current.provenance.digest if study is None else None
         states = sorted(layout.store.glob("*/state.json"))
         return [digest, layout.newest_plan(), [path.read_text() for path in states]]

@@ -13,6 +13,7 @@ from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import nearest
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import all_succeeded, finished_state, task_statuses
+from snakestudy.storage.location import find_study
 from snakestudy.storage.record import load_record, planned_study
 from snakestudy.values import canonical
 
@@ -26,13 +27,16 @@ if TYPE_CHECKING:
     from snakestudy.storage.manifest import Manifest
 
 
-def open(directory: str | Path = ".", results: str = "results") -> Results:
+def open(directory: str | Path = ".", results: str | None = None) -> Results:
     """The results of the study in a directory.
 
+    Args:
+        results: where they lie in it; found by itself, unless the directory has several studies.
+
     Raises:
-        UserError: if no study has been planned there.
+        UserError: if no study has been planned there, or several and none is named.
     """
-    layout = Layout(results=Path(directory) / results)
+    layout = find_study(Path(directory), results).layout(Path(directory))
     if not layout.newest_plan():
         raise UserError("holds no study that was planned", value=str(directory))
     return Results(layout, Path(directory))
