@@ -84,7 +84,9 @@ class Study:
 
     def exit(self, *arguments: str) -> tuple[int, str]:
         """Run snakemake here; its exit status and its whole output."""
-        return warm(tuple(environment().items())).run(self.path, "--cores", "2", *arguments)
+        return warm(tuple(environment().items())).run(
+            self.path.absolute(), "--cores", "2", *arguments
+        )
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
