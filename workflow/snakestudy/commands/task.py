@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import pdb
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.messages import format_value, nearest, pluralize
 from snakestudy.running.batch import TaskSpec
+from snakestudy.running.context import RunContext
 from snakestudy.running.result import Result
-from snakestudy.running.task import Runner
+from snakestudy.running.runner import Runner
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.record import load_record
 from snakestudy.values import task_id
@@ -84,27 +85,20 @@ def changed(
 
 def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:
     """Run the task once, as a visit would; shared inputs are copied into its directory."""
-    order = {**manifest.order, "parameters": list(values), "run_dirs": "keep"}
-    runner = Runner(order, Path.cwd(), directory, 0, own=directory)
+    order = manifest.order
+    context = replace(
+        RunContext.of(manifest, 0, directory),
+        parameters=tuple(values),
+        run_dirs="keep",
+        fixed_directory=directory,
+    )
+    runner = Runner(context, debug=pdb.post_mortem if debug else None)
     os.environ.update(runner.environment)
-    if debug:
-        runner.__dict__["function"] = _debugged(runner.function)
     left_out = {*order["derive"]} | {
         name for name, default in order["defaults"].items() if values.get(name) == default
     }
-    own = task_id({name: value for name, value in values.items() if name not in left_out})
-    return runner.run(TaskSpec(0, own, values, order["digest"], 0, 1, None), attempt=1)
-
-
-def _debugged(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(parameters: dict[str, Any]) -> Any:
-        try:
-            return function(parameters)
-        except Exception:
-            pdb.post_mortem(sys.exc_info()[2])
-            raise
-
-    return call
+    its_id = task_id({name: value for name, value in values.items() if name not in left_out})
+    return runner.run(TaskSpec(0, its_id, values, order["digest"], 0, 1, None), attempt=1)
 
 
 def _directory(wanted: Path | None, name: str) -> Path:
