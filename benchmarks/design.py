@@ -63,13 +63,13 @@ def own_plan(n: int) -> float:
     from snakestudy.layout import Layout
     from snakestudy.planning.model import Capacity
     from snakestudy.planning.prepare import prepare
-    from snakestudy.planning.publish import publish
+    from snakestudy.planning.publish import publish_proposal
     from snakestudy.storage import chunk_store  # noqa: F401
 
     start = time.perf_counter()
     prepared = prepare("config/config.yaml", {}, Layout(), Capacity(2), dry_run=False)
     assert prepared.proposal is not None
-    publish(prepared.proposal, Layout())
+    publish_proposal(prepared.proposal, Layout())
     return time.perf_counter() - start
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +81,11 @@ def test_a_room_says_what_it_is_and_imports_nothing(room: str) -> None:
     words = ast.get_docstring(tree) or ""
     assert 2 <= len(words.splitlines()) <= 5
     assert len(tree.body) == 1  # so that no visit imports what it does without
+
+
+@pytest.mark.parametrize("document", ["docs/how-it-works.md", "CONTRIBUTING.md", "README.md"])
+def test_files_that_a_document_names_are_there(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_0-9]+\.(?:py|smk))`", text)
+    roots = (PACKAGE, ROOT)
+    assert [name for name in named if not any((root / name).exists() for root in roots)] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def resolved(text: str = "", **sections: Any) -> dict[str, Any]:
 
 
 def task(**keys: Any) -> dict[str, Any]:
-    return resolved(task={**BASE["task"], **keys})["task"]
+    return resolved(task={**BASE["task"], **keys})["steps"][0]
 
 
 # YAML
@@ -128,7 +129,7 @@ def test_bad_yaml_names_file_and_line(text: str, words: list[str]) -> None:
 
 def test_defaults_are_written_out() -> None:
     found = resolved()
-    assert {key: value for key, value in found.items() if key not in BASE} == {
+    assert {key: value for key, value in found.items() if key not in {*BASE, "steps"}} == {
         "derive": {},
         "defaults": {},
         "design_limit": 2_000_000,
@@ -143,19 +144,23 @@ def test_defaults_are_written_out() -> None:
         "git": False,
     }
     assert found["design"] == [BASE["design"]]
-    assert found["task"] == {
-        "command": ["python", "scripts/model.py"],
-        "inputs": [],
-        "metrics": [],
-        "depends": [],
-        "threads": 1,
-        "mem_mb": None,
-        "runtime": None,
-        "grace": 30,
-        "restart": "fresh",
-        "retries": 0,
-        "env": {},
-    }
+    assert found["steps"] == [
+        {
+            "name": "run",
+            "after": [],
+            "command": ["python", "scripts/model.py"],
+            "inputs": [],
+            "metrics": [],
+            "depends": [],
+            "threads": 1,
+            "mem_mb": None,
+            "runtime": None,
+            "grace": 30,
+            "restart": "fresh",
+            "retries": 0,
+            "env": {},
+        }
+    ]
 
 
 def test_resolving_leaves_its_input_alone() -> None:
@@ -171,9 +176,9 @@ def test_list_of_blocks_stays_one() -> None:
 
 
 def test_function_has_the_metric_result_by_default() -> None:
-    found = resolved(task={"function": "scripts/model.py:f"})["task"]
+    found = resolved(task={"function": "scripts/model.py:f"})["steps"][0]
     assert found["metrics"] == [{"name": "result"}]
-    assert resolved(task={"function": "m.py:f", "metrics": []})["task"]["metrics"] == []
+    assert resolved(task={"function": "m.py:f", "metrics": []})["steps"][0]["metrics"] == []
 
 
 @pytest.mark.parametrize(
@@ -421,7 +426,7 @@ def test_configuration_of_the_same_text_is_taken_from_the_record(
     monkeypatch.chdir(tmp_path)
     Path("c.yaml").write_text(yaml.safe_dump(BASE))
     digest = load("c.yaml", {}, None).text_digest
-    record = {"config_digest": digest, "config": {"study": "as recorded"}}
+    record = SimpleNamespace(config_digest=digest, config={"study": "as recorded"})
     assert load("c.yaml", {}, record).name == "as recorded"
     assert load("c.yaml", {"give_up": 1}, record).name == "small"
     Path("c.yaml").write_text(yaml.safe_dump(BASE) + "# more\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 import pytest
 from kit import Study
 
+from snakestudy.config.resolve import resolve
+from snakestudy.config.study import Task
 from snakestudy.engine.job import repeats_left, tell_repeats
 from snakestudy.engine.resources import requests
 from snakestudy.engine.site import read_site, submitted_site
 from snakestudy.errors import UserError
+from snakestudy.storage.documents import ChunkEntry
 
+GIVEN = {"study": "s", "design": {"seeds": 1}, "task": {"command": "a"}}
+TASK = Task.of(resolve("c.yaml", GIVEN)["steps"][0])
 CHUNK = SimpleNamespace(chunk="00000")
 
 
@@ -25,8 +31,9 @@ def asked(
     runtime: float | None = 90.0,
     **resources: Any,
 ) -> dict[str, Any]:
-    config = {"chunks": {"workers": 4}, "task": {"runtime": runtime}, "resources": resources}
-    found = requests(config, {"00000": {"mem_mb": mem_mb, "pending": pending}}, site)
+    config = {"chunks": {"workers": 4}, "resources": resources}
+    task = replace(TASK, runtime=runtime)
+    found = requests(task, config, {"00000": ChunkEntry("", 10, pending, mem_mb)}, site)
     if "mem_mb" in found and callable(found["mem_mb"]):
         found["mem_mb"] = found["mem_mb"](CHUNK, attempt)
     if "runtime" in found and callable(found["runtime"]):
@@ -111,6 +118,7 @@ def test_repeats_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 MEMORY = """\
 import os, signal
+from dataclasses import replace
 from pathlib import Path
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from kit import Study
 
-from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.chunk_store import Store, footer_in
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import footer_of, read
+from snakestudy.tables.arrow import read
 
 
 @pytest.fixture
@@ -23,12 +23,12 @@ def two_parts(checked: Study, tmp_path: Path) -> tuple[Store, Manifest]:
     shutil.copytree(checked.path / "results/.store/00000", tmp_path / "00000")
     store = Store(tmp_path / "00000")
     tables = {name: read(store.table(name, 1)) for name in ("fit", "metadata")}
-    store.add(tables, footer_of(tables["fit"].schema))
+    store.add(tables, footer_in(tables["fit"].schema, store.directory))
     return store, Manifest.load(tmp_path / "00000/manifest.parquet")
 
 
 def compact(store: Store, manifest: Manifest) -> int:
-    footer = footer_of(read(store.table("metadata", 1)).schema)
+    footer = footer_in(read(store.table("metadata", 1)).schema, store.directory)
     return store.compact(manifest, store.last_rows(), footer)
 
 
@@ -71,5 +71,5 @@ def test_end_while_replaced_parts_are_deleted_leaves_a_whole_store(
         with pytest.raises(KeyboardInterrupt):
             compact(store, manifest)
     assert store.set_aside_damaged(manifest.table["task_id"]) == []
-    assert store.numbers() == [3]
+    assert store.part_numbers() == [3]
     assert sorted(store.rows()) == sorted(manifest.ids)

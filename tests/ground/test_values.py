@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snakestudy.config.resolve import resolve
+from snakestudy.config.study import Task
 from snakestudy.design.columns import Column
+from snakestudy.storage.documents import ManifestSpec, StepSpec
 from snakestudy.storage.manifest import Manifest, encoded
 from snakestudy.values import as_text, canonical, digest, digest_of, nest, number, plain, task_id
 
@@ -39,8 +43,15 @@ def same(found: Any, wanted: Any) -> bool:
     return repr(found) == repr(wanted)
 
 
+TASK = Task.of(
+    resolve("c.yaml", {"study": "s", "design": {"seeds": 1}, "task": {"command": "a"}})["steps"][0]
+)
+STEP = StepSpec(TASK, "0123456789abcdef", (), {}, {})
+SPEC = ManifestSpec("00001", "s", {"run": STEP}, 1, "keep", "continue", (), (), {}, {}, ())
+
+
 def manifest_of(columns: dict[str, list[Any]]) -> Manifest:
-    """A manifest with these parameters, built as `planning.manifests.ManifestBuilder.new` does."""
+    """A manifest with these parameters, built as `ManifestBuilder.new` does."""
     count = len(next(iter(columns.values())))
     table: dict[str, Any] = {
         "task_id": [
@@ -49,9 +60,9 @@ def manifest_of(columns: dict[str, list[Any]]) -> Manifest:
         "seq": pa.array(range(count), pa.int64()),
         "plan": pa.array([1] * count, pa.int32()),
         "_active": [True] * count,
-        "_attempt": pa.array([1] * count, pa.int32()),
-        "_inputs": pa.array([None] * count, pa.string()),
-        "_redo": pa.array([0] * count, pa.int32()),
+        "_max_attempt.run": pa.array([1] * count, pa.int32()),
+        "_inputs.run": pa.array([None] * count, pa.string()),
+        "_not_before_plan.run": pa.array([0] * count, pa.int32()),
     }
     as_json = []
     for name, values in columns.items():
@@ -59,7 +70,7 @@ def manifest_of(columns: dict[str, list[Any]]) -> Manifest:
         nothing = np.array([value is None for value in values])
         table[name], is_json = encoded(column.values, np.where(nothing, -1, column.codes))
         as_json += [name] if is_json else []
-    return Manifest({"chunk": "00001", "json": as_json}, pa.table(table))
+    return Manifest(replace(SPEC, as_json=tuple(as_json)), pa.table(table))
 
 
 # task_id
@@ -314,16 +325,16 @@ def test_manifest_hash_depends_on_order_tasks_and_attempts() -> None:
 
     def changed(name: str, values: pa.Array) -> str:
         place = manifest.table.column_names.index(name)
-        return Manifest(manifest.order, manifest.table.set_column(place, name, [values])).hash
+        return Manifest(manifest.spec, manifest.table.set_column(place, name, [values])).hash
 
     assert manifest_of({"a": [1.0, 2]}).table["task_id"] == manifest.table["task_id"]
     hashes = {
         manifest.hash,
-        Manifest({**manifest.order, "plan": 2}, manifest.table).hash,
+        Manifest(replace(manifest.spec, workers=2), manifest.table).hash,
         changed("_active", pa.array([True, False])),
-        changed("_attempt", pa.array([1, 2], pa.int32())),
-        changed("_inputs", pa.array(["x", None])),
-        changed("_redo", pa.array([0, 2], pa.int32())),
+        changed("_max_attempt.run", pa.array([1, 2], pa.int32())),
+        changed("_inputs.run", pa.array(["x", None])),
+        changed("_not_before_plan.run", pa.array([0, 2], pa.int32())),
     }
     assert len(hashes) == 6
 

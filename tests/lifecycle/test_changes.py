@@ -421,7 +421,9 @@ def make_dear(study: Study, seconds: float) -> None:
     """Pretend that every finished task took so long."""
     for path in study.path.glob("results/.store/*/state.json"):
         state = json.loads(path.read_text())
-        state["rows"] = [[*row[:-1], seconds * row[-2]] for row in state["rows"]]
+        limits, rows = state["steps"]["run"]
+        rows = [[*row[:-1], seconds * row[-2]] for row in rows]
+        state["steps"]["run"] = [limits, rows]
         path.write_text(json.dumps(state))
 
 

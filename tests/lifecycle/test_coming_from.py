@@ -112,7 +112,7 @@ def test_every_configuration_of_ours_is_valid(path: Path) -> None:
     own = [text for text in blocks(path.stem[12:], "yaml") if "study:" in text]
     assert own
     for text in own:
-        assert resolve(path.name, read_yaml(path.name, text))["task"]
+        assert resolve(path.name, read_yaml(path.name, text))["steps"]
 
 
 @pytest.mark.parametrize(

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy
 import pytest
 
 from snakestudy.config.resolve import resolve
 from snakestudy.config.study import Study
 from snakestudy.design.blocks import DesignExpander
-from snakestudy.design.design import expand
+from snakestudy.design.design import Design, expand
 from snakestudy.errors import UserError
+from snakestudy.planning.currency import is_current
 from snakestudy.planning.model import ExistingChunk, Plan, PlanContext
-from snakestudy.planning.plan import is_current, make
+from snakestudy.planning.plan import make_plan
 from snakestudy.provenance.digests import Provenance
-from snakestudy.provenance.row_digest import row_digest
-from snakestudy.storage.state import RowCount, State, limits_of
+from snakestudy.provenance.row_digest import RowDigest
+from snakestudy.results.current import CurrentStep
+from snakestudy.storage.documents import PlanRecord
+from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.state import RowCount, State, StepState, limits_of
 
 PROVENANCE = Provenance({"command": "1"}, {"fit": ""}, {"fit": {}}, {}, ())
 
 
+@dataclass(frozen=True)
+class Files:
+    """What a plan looks up, as values."""
+
+    known: Mapping[str, Any] = field(default_factory=dict)  # task_id -> its last row
+
+    def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]:
+        return [None] * len(rows)
+
+    def count_run_directories(self, task_ids: list[str]) -> int:
+        return 0
+
+    def rows(self, chunk: str) -> Mapping[str, Any]:
+        return self.known
+
+    def whole_manifest(self, chunk: ExistingChunk) -> Manifest:
+        return chunk.manifest
+
+
 def context_of(
-    record: dict | None = None,
+    record: PlanRecord | None = None,
     provenance: Provenance = PROVENANCE,
     changed: tuple[str, ...] = (),
     slots: int = 2,
@@ -32,36 +57,42 @@ def context_of(
     task = {"function": "m.py:f", "metrics": ["fit"]}
     given = {"study": "s", "design": {"grid": {"a": 1}}, "task": task, **config}
     study = Study("config.yaml", resolve("config.yaml", given), "text", invocation or {})
-    return PlanContext(
-        study,
+    current = CurrentStep(
+        study.step,
         provenance,
-        record,
         lambda digest: () if digest == provenance.digest else changed,
-        slots,
-        lambda design, rows: [None] * len(rows),
-        lambda ids: 0,
-        False,
-        lambda chunk: {},
+        study.config["give_up"] * (1 + study.task.retries),
+        study.invocation.get("retry") == "all",
     )
+    return PlanContext(study, current, record, slots, False, Files())
 
 
 def plan(
     context: PlanContext, values: list, existing: dict[str, ExistingChunk] | None = None
 ) -> Plan:
     design = expand([{"grid": {"a": values, "b": ["x", "y"]}}], DesignExpander())
-    return make(context, design, existing or {})
+    return make_plan(context, design, existing or {})
 
 
-def visited(made: Plan, status: str = "success", attempt: int = 1, seconds: float = 1.0) -> dict:
+def visited(
+    made: Plan, status: str = "success", attempt: int = 1, seconds: float = 1.0
+) -> dict[str, ExistingChunk]:
     """Every chunk of a plan as one finished visit leaves it."""
     existing = {}
     for chunk, manifest in made.manifests.items():
-        order = manifest.order
-        digest = row_digest(order["digest"], None, order["metrics"])
+        ordered = manifest.spec.steps["run"]
+        digest = str(RowDigest.of(ordered.digest, None, ordered.metrics))
         rows = (RowCount(digest, status, attempt, len(manifest.ids), seconds),)
-        state = State(manifest.hash, limits_of(order["task"]), rows)
+        state = State(manifest.hash, {"run": StepState(limits_of(ordered.task), rows)})
         existing[chunk] = ExistingChunk(manifest, True, False, state)
     return existing
+
+
+def with_rows(context: PlanContext, existing: dict[str, ExistingChunk]) -> PlanContext:
+    """The context with every task of the first chunk having the row that its state counts."""
+    first = min(existing)
+    row = existing[first].state.rows[0]
+    return replace(context, files=Files(dict.fromkeys(existing[first].manifest.ids, row)))
 
 
 def sizes(made: Plan) -> list[int]:
@@ -117,20 +148,19 @@ def test_growth_writes_only_new_chunks() -> None:
     second = plan(context_of(first.record), [1, 2, 3], visited(first))
     assert sizes(second) == [1, 1]
     assert not second.manifests.keys() & first.manifests.keys()
-    assert second.record["why"] == ["2 new tasks"]
-    assert second.record["plan"] == 2
+    assert second.record.why == ("2 new tasks",)
+    assert second.record.plan == 2
 
 
 def test_dropped_tasks_become_inactive_and_return_without_work() -> None:
     first = plan(context_of(chunks={"tasks": 4}), [1, 2])
     existing = visited(first)
-    rows = dict.fromkeys(existing["00000"].manifest.ids, existing["00000"].state.rows[0])
     now = context_of(first.record, chunks={"tasks": 4})
-    second = plan(replace(now, rows=lambda chunk: rows), [1], existing)
+    second = plan(with_rows(now, existing), [1], existing)
     (shrunk,) = second.manifests.values()
     assert shrunk.active.tolist() == [True, True, False, False]
-    assert second.record["why"] == ["2 tasks taken out of the design"]
-    assert second.record["chunks"]["00000"]["pending"] == 0
+    assert second.record.why == ("2 tasks taken out of the design",)
+    assert second.record.chunks["00000"].pending == 0
 
 
 @pytest.mark.parametrize(
@@ -142,12 +172,11 @@ def test_failed_tasks_are_ordered_once_more_until_given_up(
     first = plan(context_of(chunks={"tasks": 9}), [1])
     existing = visited(first, "failure", attempt)
     now = context_of(first.record, chunks={"tasks": 9}, invocation=invocation)
-    rows = dict.fromkeys(existing["00000"].manifest.ids, existing["00000"].state.rows[0])
-    second = plan(replace(now, rows=lambda chunk: rows), [1], existing)
+    second = plan(with_rows(now, existing), [1], existing)
     assert second.is_new == (orders is not None)
     if orders:
-        assert second.manifests["00000"].table["_attempt"].to_pylist() == [orders] * 2
-        assert second.record["why"] == ["2 failed tasks tried again"]
+        assert second.manifests["00000"].table["_max_attempt.run"].to_pylist() == [orders] * 2
+        assert second.record.why == ("2 failed tasks tried again",)
 
 
 @pytest.mark.parametrize(
@@ -172,10 +201,10 @@ def test_changed_tasks_are_judged_by_what_is_at_stake(
             plan(now, [1], existing)
         return
     second = plan(now, [1], existing)
-    assert outcome in second.record["why"][0]
-    pending = sum(entry["pending"] for entry in second.record["chunks"].values())
+    assert outcome in second.record.why[0]
+    pending = sum(entry.pending for entry in second.record.chunks.values())
     assert pending == (0 if on_change == "keep" else 2)
-    kept = {digest for m in second.manifests.values() for digest in m.order["kept"]}
+    kept = {digest for m in second.manifests.values() for digest in m.spec.accepted_digests}
     assert kept == ({PROVENANCE.digest} if on_change == "keep" else set())
 
 
@@ -183,7 +212,7 @@ def test_current_plan_is_known_from_states_alone() -> None:
     first = plan(context_of(), [1])
     states = {chunk: existing.state for chunk, existing in visited(first).items()}
     chunks = set(states)
-    now, digest = context_of(first.record), first.record["design_digest"]
+    now, digest = context_of(first.record), first.record.design_digest
     assert is_current(now, digest, states, chunks, chunks)
     assert not is_current(now, "another", states, chunks, chunks)  # the design changed
     assert not is_current(now, None, states, chunks, chunks)  # it is not known

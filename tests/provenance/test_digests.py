@@ -55,7 +55,8 @@ def write(name: str, text: str) -> None:
 def provenance(derive: Mapping[str, str] | None = None, **task: Any) -> Provenance:
     task = task or {"function": "scripts/model.py:simulate"}
     config = {"study": "s", "design": {"seeds": 1}, "derive": derive or {}, "task": task}
-    return provenance_of(Study("c.yaml", resolve("c.yaml", config), "", {}), FileHashes())
+    study = Study("c.yaml", resolve("c.yaml", config), "", {})
+    return provenance_of(study, study.step, FileHashes())
 
 
 def changed(old: Provenance, new: Provenance, texts: Mapping[str, str] | None = None) -> list[str]:
@@ -407,10 +408,10 @@ def test_comments_and_docstrings_of_a_reader_do_not_count(text: str, counts: boo
     task = {"command": "a", "metrics": {"m": {"path": "a", "reader": "scripts/read.py:curve"}}}
     old = provenance(**task)
     write("scripts/read.py", text)
-    record = {"metrics": old.metrics, "readers": old.readers}
-    found = settled(provenance(**task), record, {sha(READER): READER, sha(text): text}.get)
+    texts = {sha(READER): READER, sha(text): text}
+    found = settled(provenance(**task), old.metrics, old.readers, texts.get)
     assert (found.metrics != old.metrics) == counts
-    assert settled(old, None, {}.get) == old
+    assert settled(old, {}, {}, {}.get) == old
 
 
 # what is not there

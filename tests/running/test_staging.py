@@ -46,7 +46,7 @@ HOSTILE = [
 
 def task_of(command: str | list[str] = "true", **keys: Any) -> Task:
     config = {"study": "s", "design": {"seeds": 1}, "task": {"command": command, **keys}}
-    return Task.of(resolve("c.yaml", config)["task"])
+    return Task.of(resolve("c.yaml", config)["steps"][0])
 
 
 # placeholders, fill

@@ -29,7 +29,7 @@ def test_outputs_that_are_gone_are_linked_again(layout: Layout) -> None:
     assert len(outputs) == 2, "of a metric and of metadata"
     for path in outputs:
         path.unlink()
-    assert publish_again(manifest, layout)
+    assert publish_again(manifest, "run", layout)
     assert {path: path.read_bytes() for path in outputs} == before
     assert all(path.stat().st_nlink == 2 for path in outputs)
 
@@ -63,4 +63,4 @@ def test_any_difference_leaves_it_to_a_whole_visit(layout: Layout, change: str) 
         (store / "state.json").unlink()
     else:
         (store / "running").write_bytes(bytes(16))
-    assert not publish_again(manifest, layout)
+    assert not publish_again(manifest, "run", layout)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.documents import Footer
 from snakestudy.tables.arrow import (
     Unreadable,
     array,
@@ -272,7 +273,7 @@ def test_any_columns_stack_keep_their_nulls_and_read_as_one_data_set(
 
 
 def add_part(store: Store, task_id: str) -> int:
-    return store.add({"metadata": table(task_id=[task_id])}, {})
+    return store.add({"metadata": table(task_id=[task_id])}, Footer("s", 1))
 
 
 def test_parts_that_a_visit_replaces_while_they_are_read_are_read_again(tmp_path: Path) -> None:
@@ -288,7 +289,7 @@ def test_parts_that_a_visit_replaces_while_they_are_read_are_read_again(tmp_path
         first = [read(store.table("metadata", part))["task_id"][0].as_py() for part in parts[:1]]
         if len(seen) <= 2:
             for part in parts:
-                (store.parts / f"{part:06d}").rename(store.parts / f".{part:06d}")
+                store.part(part).rename(store.parts / f".{part:06d}")
         rest = [read(store.table("metadata", part))["task_id"][0].as_py() for part in parts[1:]]
         return first + rest
 

@@ -1,18 +1,21 @@
-"""Run the tasks: one job visits one chunk."""
+"""Run the tasks: one job visits one chunk for one step."""
 
+for step in context.steps:
 
-rule run:
-    """Bring the tables of one chunk up to its manifest."""
-    input:
-        manifest="<results>/plan/chunks/{chunk}.parquet",
-    output:
-        [f"<results>/{metric}/{{chunk}}.parquet" for metric in context.metrics],
-        metadata="<results>/metadata/run/{chunk}.parquet",
-    log:
-        "<logs>/run/{chunk}.log",
-    threads: context.threads
-    resources:
-        **context.resources,
-    shell:
-        snakefile.command("run", *context.directories[:2])
-        + " {input.manifest:q} {log:q} {resources.attempt}"
+    rule:
+        """Bring the tables of one chunk up to its manifest."""
+        name:
+            step.name
+        input:
+            manifest="<results>/plan/chunks/{chunk}.parquet",
+        output:
+            [f"<results>/{metric}/{{chunk}}.parquet" for metric in step.metrics],
+            metadata=f"<results>/metadata/{step.step}/{{chunk}}.parquet",
+        log:
+            f"<logs>/{step.name}/{{chunk}}.log",
+        threads: step.threads
+        resources:
+            **step.resources,
+        shell:
+            snakefile.command("run", step.step, *context.directories[:2])
+            + " {input.manifest:q} {log:q} {resources.attempt}"

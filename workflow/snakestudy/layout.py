@@ -28,7 +28,7 @@ METADATA = (
 )
 RESERVED_PARAMETERS = {"task_id", "seq", "chunk", "plan", "status", "step", *METADATA}
 RESERVED_METRICS = {"plan", "metadata", "tables", "tasks"}
-STEP = "run"
+ONLY_STEP = "run"  # the name of the one step that `task:` is the short form of
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,30 @@ class Layout:
         return self.results / "plan" / "chunks" / f"{chunk}.parquet"
 
     def output(self, table: str, chunk: str) -> Path:
-        """A chunk's file of a metric, or of `metadata`."""
-        if table == "metadata":
-            return self.metadata(chunk)
+        """A chunk's file of a metric, or of a step's `metadata_table`."""
         return self.results / table / f"{chunk}.parquet"
 
-    def metadata(self, chunk: str) -> Path:
-        return self.results / "metadata" / STEP / f"{chunk}.parquet"
+    def metadata(self, step: str, chunk: str) -> Path:
+        return self.output(metadata_table(step), chunk)
+
+    def projection(self, table: str, step: str, chunk: str) -> Path:
+        """The output that a table of a chunk's store becomes."""
+        return self.output(metadata_table(step) if table == "metadata" else table, chunk)
+
+    def manifests(self) -> list[Path]:
+        """The published manifests."""
+        return sorted((self.results / "plan" / "chunks").glob("*.parquet"))
+
+    def started(self) -> list[str]:
+        """The chunks that a visit has begun."""
+        return sorted(path.parent.name for path in self.store.glob("*/manifest.parquet"))
+
+    def job_log(self, step: str, chunk: str) -> Path:
+        return self.logs / rule_name(step) / f"{chunk}.log"
+
+    def stop_note(self, plan: int) -> Path:
+        """Why a plan is stopped; there if it is."""
+        return self.store / f"stopped.{plan}"
 
     def chunk_store(self, chunk: str) -> Path:
         return self.store / chunk
@@ -108,6 +125,16 @@ class Layout:
         """The number of the newest record, 0 if there is none."""
         paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
         return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)
+
+
+def rule_name(step: str) -> str:
+    """The rule whose jobs run a step."""
+    return step if step == ONLY_STEP else f"run_{step}"
+
+
+def metadata_table(step: str) -> str:
+    """The table of how a step's tasks went, below results/."""
+    return f"metadata/{step}"
 
 
 def aside(directory: Path) -> Path:

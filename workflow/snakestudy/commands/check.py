@@ -5,26 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from snakestudy.config.study import Study
-from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.planning.planner import Planner
-from snakestudy.results.check import Check, report, types_of
-from snakestudy.storage.record import load_record
+from snakestudy.results.check import Check, report
+from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Iterable[str]) -> int:
     layout = Layout(*map(Path, arguments))
-    record: dict[str, Any] | None = load_record(layout)
-    if record is None:
-        raise UserError("holds no study that was planned", value=str(layout.results))
-    study = Study(record["config_file"], record["config"], "", {})
-    check = Check(layout, Planner.of(study, record, layout, 1))
+    record = planned_study(layout, str(layout.results))
+    study = Study(record.config_file, record.config, "", {})
+    check = Check(layout, record, Planner.of(study, record, layout, 1))
     check.run()
-    for name, line in check.lines.items():
-        if types_of(line) == "mixed":
-            check.problems.append(f"{name}: columns or types differ between its files; snakemake")
     print(report(check.lines, check.problems), file=sys.stderr)
     return 1 if check.problems else 0

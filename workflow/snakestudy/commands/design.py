@@ -15,8 +15,8 @@ from snakestudy.design.design import Design
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout, enter
 from snakestudy.messages import aligned, format_value, nearest, pluralize
+from snakestudy.planning.cut import cut_into_chunks
 from snakestudy.planning.model import Capacity, PlanContext
-from snakestudy.planning.orders import cut
 from snakestudy.planning.planner import Planner
 from snakestudy.storage.record import load_record
 from snakestudy.tables.task_ids import differences
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str]) -> int:
     record = load_record(layout)
     study = load(given.configfile, {}, record)
     try:
-        planner = Planner.of(study, record, layout, Capacity(given.cores).of(study))
+        planner = Planner.of(study, record, layout, Capacity(given.cores).slots(study))
         design = planner.design()
-        existing = [old.manifest.numbers for old in planner.existing().values() if old.started]
+        existing = [old.manifest.task_codes for old in planner.existing().values() if old.started]
         new = design.rows_among(differences(design.ordered, existing)[1])
         text = [summary(study.name, design, new, planner.context)]
         if given.by is not None:
@@ -60,7 +60,7 @@ def summary(name: str, design: Design, new: numpy.ndarray, context: PlanContext)
     lines += [f"  {_block(block)}" for block in design.blocks]
     lines += [f"  {note}" for note in design.notes if ".where" not in note]
     lines.append(f"  new {len(new):,}, known {design.size - len(new):,}")
-    chunks = cut(new, context, design, 0)
+    chunks = cut_into_chunks(new, context, design, 0)
     if chunks:
         sizes = sorted(map(len, chunks.values()))
         same = sizes[0] == sizes[-1]

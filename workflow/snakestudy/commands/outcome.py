@@ -9,20 +9,20 @@ from pathlib import Path
 
 from snakestudy.files import write_json
 from snakestudy.layout import Layout
-from snakestudy.results.outcome import summary
-from snakestudy.storage.record import load_record
+from snakestudy.results.outcome import Outcome, in_words
+from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Sequence[str]) -> int:
     *directories, on_failure = arguments
     layout = Layout(*map(Path, directories))
-    record = load_record(layout)
-    found, text = summary(record, layout)
-    print(text, file=sys.stderr, flush=True)
-    if found["failure"] and on_failure != "accept":
+    record = planned_study(layout, directories[0])
+    outcome = Outcome.of(record, layout)
+    print(in_words(outcome, record, layout), file=sys.stderr, flush=True)
+    if outcome.counts.failure and on_failure != "accept":
         return 1
-    if found["failure"]:
+    if outcome.counts.failure:
         print("  warning: failures are accepted (on_failure: accept)", file=sys.stderr)
-    found["time"] = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(layout.outcome, found)
+    ended = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(layout.outcome, {**outcome.to_json(), "time": ended})
     return 0

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from snakestudy.layout import Layout
-from snakestudy.planning.publish import publish, republish
+from snakestudy.planning.publish import publish_proposal, republish_record
 
 
 def main(arguments: Iterable[str]) -> int:
     proposal, results = arguments
     layout = Layout(Path(results))
     if proposal:
-        publish(Path(proposal), layout)
+        publish_proposal(Path(proposal), layout)
     else:
-        republish(layout)
+        republish_record(layout)
     return 0

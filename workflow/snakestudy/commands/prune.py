@@ -13,8 +13,8 @@ from snakestudy.config.load import load
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout, enter
 from snakestudy.planning.planner import Planner
-from snakestudy.results.waste import describe, find, remove
-from snakestudy.storage.record import load_record
+from snakestudy.results.waste import describe_waste, find_waste, remove_waste
+from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -24,18 +24,16 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     enter(given.directory)
     layout = Layout()
-    record = load_record(layout)
-    if record is None:
-        raise UserError("holds no study that was planned", value=given.directory)
-    study = load(record["config_file"], {}, record)
+    record = planned_study(layout, given.directory)
+    study = load(record.config_file, {}, record)
     try:
         declared = set(Planner.of(study, record, layout, 1).design().ids)
     except UserError as error:
         raise error.with_place(file=study.file) from None
-    waste = find(record, layout, declared)
-    print(describe(waste, layout))
+    waste = find_waste(record, layout, declared)
+    print(describe_waste(waste, layout))
     if given.yes:
-        remove(waste, layout)
+        remove_waste(waste, layout)
         print("removed")
     elif waste.rows or waste.chunks or waste.directories:
         print("nothing was removed; --yes removes it for good")

@@ -15,10 +15,10 @@ from snakestudy.storage.links import publish_again
 
 
 def main(arguments: Sequence[str]) -> int:
-    *paths, attempt = arguments
+    step, *paths, attempt = arguments
     results, runs, manifest, log = map(Path, paths)
     layout = Layout(results, runs)
-    if publish_again(manifest, layout):
+    if publish_again(manifest, step, layout):
         return 0
     with imports():
         from snakestudy.running.forkserver import ForkServer
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         block_unneeded()
         from snakestudy.running.visit import Job, visit
     try:
-        visit(manifest, layout, log, forks, Job(repeats_left(int(attempt)), of_this_job))
+        visit(manifest, step, layout, log, forks, Job(repeats_left(int(attempt)), of_this_job))
     except (Stopped, UserError) as reason:
         stopped = isinstance(reason, Stopped)
         text = f"chunk {manifest.stem}: {reason}" if stopped else f"snakestudy: {for_users(reason)}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
-from snakestudy.errors import UserError
 from snakestudy.layout import Layout, enter
-from snakestudy.results.status import describe
-from snakestudy.storage.record import load_record
+from snakestudy.results.current import CurrentStudy
+from snakestudy.results.status import describe_status
+from snakestudy.storage.record import planned_study
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,7 +18,6 @@ def main(arguments: Sequence[str]) -> int:
     directory = parser.parse_args(arguments).directory
     enter(directory)
     layout = Layout()
-    if load_record(layout) is None:
-        raise UserError("holds no study that was planned", value=directory)
-    print(describe(layout))
+    record = planned_study(layout, directory)
+    print(describe_status(record, layout, CurrentStudy.of(record, layout, Path.cwd())))
     return 0

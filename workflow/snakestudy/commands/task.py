@@ -18,14 +18,15 @@ from snakestudy.config.yaml12 import read_yaml
 from snakestudy.design.columns import from_rows
 from snakestudy.design.derived import derived_columns, parsed
 from snakestudy.errors import UserError
-from snakestudy.layout import Layout
+from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import format_value, nearest, pluralize
 from snakestudy.running.batch import TaskSpec
 from snakestudy.running.context import RunContext
 from snakestudy.running.result import Result
 from snakestudy.running.runner import Runner
+from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
-from snakestudy.storage.record import load_record
+from snakestudy.storage.record import planned_study
 from snakestudy.values import task_id
 
 SHOWN = 5  # rows of each metric
@@ -39,13 +40,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pdb", action="store_true", help="debug an exception of a function")
     given = parser.parse_args(arguments)
     layout = Layout()
-    record = load_record(layout)
-    if record is None:
-        raise UserError("holds no study that was planned", value=".")
+    record = planned_study(layout, ".")
     manifest, row = find(given.task_id, record, layout)
     values = {name: manifest.values(name)[row] for name in manifest.parameters}
-    values = changed(values, given.changes, record["config"]["derive"])
-    if given.pdb and not manifest.order["task"].get("function"):
+    values = changed(values, given.changes, record.config["derive"])
+    if given.pdb and not manifest.spec.steps[ONLY_STEP].task.function:
         raise UserError("goes with a function only", key="--pdb")
     directory = _directory(given.dir, manifest.ids[row])
     print(f"{manifest.ids[row]}: {format_value(values, 1000)}\n  in {directory}", flush=True)
@@ -54,10 +53,10 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if result.error else 0
 
 
-def find(digits: str, record: Mapping[str, Any], layout: Layout) -> tuple[Manifest, int]:
+def find(digits: str, record: PlanRecord, layout: Layout) -> tuple[Manifest, int]:
     """The manifest of the task whose id begins with these digits, and its row there."""
     found = []
-    for chunk in record["chunks"]:
+    for chunk in record.chunks:
         manifest = Manifest.of(layout, chunk)
         ids = manifest.ids if manifest else []
         found += [(manifest, row) for row, one in enumerate(ids) if one.startswith(digits)]
@@ -85,20 +84,21 @@ def changed(
 
 def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:
     """Run the task once, as a visit would; shared inputs are copied into its directory."""
-    order = manifest.order
+    spec = manifest.spec
     context = replace(
-        RunContext.of(manifest, 0, directory),
+        RunContext.of(manifest, ONLY_STEP, 0, directory),
         parameters=tuple(values),
         run_dirs="keep",
         fixed_directory=directory,
     )
     runner = Runner(context, debug=pdb.post_mortem if debug else None)
     os.environ.update(runner.environment)
-    left_out = {*order["derive"]} | {
-        name for name, default in order["defaults"].items() if values.get(name) == default
+    left_out = {*spec.derive} | {
+        name for name, default in spec.defaults.items() if values.get(name) == default
     }
     its_id = task_id({name: value for name, value in values.items() if name not in left_out})
-    return runner.run(TaskSpec(0, its_id, values, order["digest"], 0, 1, None), attempt=1)
+    digest = spec.steps[ONLY_STEP].digest
+    return runner.run(TaskSpec(0, its_id, values, digest, 0, 1, None), attempt=1)
 
 
 def _directory(wanted: Path | None, name: str) -> Path:

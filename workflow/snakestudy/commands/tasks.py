@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snakestudy.layout import Layout
-from snakestudy.results.task_table import make
+from snakestudy.results.task_table import make_task_table
 
 
 def main(arguments: Sequence[str]) -> int:
     (results,) = map(Path, arguments)
-    make(Layout(results))
+    make_task_table(Layout(results))
     return 0

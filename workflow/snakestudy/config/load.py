@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from snakestudy.config.resolve import resolve
 from snakestudy.config.schema import SCHEMA
@@ -16,7 +16,17 @@ from snakestudy.values import digest
 INVOCATION_KEYS = ("retry", "rehash", "pilot", "redo")  # for --config only
 
 
-def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | None) -> Study:
+class Previous(Protocol):
+    """A configuration as it was resolved before (the newest plan record's)."""
+
+    @property
+    def config_digest(self) -> str: ...
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+
+def load(file: str, overrides: Mapping[str, Any], previous: Previous | None) -> Study:
     """The study of a configuration file.
 
     Args:
@@ -47,8 +57,8 @@ def load(file: str, overrides: Mapping[str, Any], previous: Mapping[str, Any] | 
         )
     values = {key: value for key, value in overrides.items() if key not in invocation}
     key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))
-    if previous and previous["config_digest"] == key:
-        config = previous["config"]
+    if previous and previous.config_digest == key:
+        config = previous.config
     else:
         from snakestudy.config.yaml12 import read_yaml  # not needed by the processes that run tasks
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from snakestudy.config.schema import check_schema, schema, with_defaults
 from snakestudy.errors import UserError
-from snakestudy.layout import RESERVED_METRICS
+from snakestudy.layout import ONLY_STEP, RESERVED_METRICS
 from snakestudy.values import plain
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -25,7 +25,8 @@ def resolve(file: str, config: dict[str, Any]) -> dict[str, Any]:
         blocks = design if isinstance(design, list) else [design]
         resolved["design"] = [_resolve_block(block) for block in blocks]
         _check_defaults(resolved["defaults"])
-        resolved["task"] = _resolve_task(task)
+        del resolved["task"]
+        resolved["steps"] = [{"name": ONLY_STEP, "after": [], **_resolve_task(task)}]
         _unique(resolved["chunks"]["by"], "chunks.by")
         return resolved
     except UserError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -69,14 +69,37 @@ class Task:
             **{name: task[name] for name in ("restart", "grace") if name in task},  # 0.1 had none
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """The task as `of` takes it."""
+        return {**asdict(self), "env": dict(self.env)}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a task's work: what it runs, and the steps that come before it."""
+
+    name: str
+    task: Task
+    after: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, step: Mapping[str, Any]) -> Step:
+        """The step of a resolved configuration."""
+        return cls(step["name"], Task.of(step), tuple(step["after"]))
+
 
 @dataclass(frozen=True)
 class Study:
-    """A resolved configuration; `file` is where it was read, for messages."""
+    """A resolved configuration; `file` is where it was read, for messages.
+
+    Attributes:
+        text_digest: of the file's text, the overrides and the schema it was checked with.
+        invocation: what only this invocation asks for (`load.INVOCATION_KEYS`).
+    """
 
     file: str
     config: dict[str, Any]
-    text_digest: str  # of the text, the overrides and the schema it was checked with
+    text_digest: str
     invocation: dict[str, Any]
 
     @property
@@ -84,8 +107,20 @@ class Study:
         return self.config["study"]
 
     @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, each after those it comes after."""
+        return tuple(map(Step.of, self.config["steps"]))
+
+    @property
+    def step(self) -> Step:
+        """The one step of a study that has no others."""
+        (step,) = self.steps
+        return step
+
+    @property
     def task(self) -> Task:
-        return Task.of(self.config["task"])
+        """What the one step runs."""
+        return self.step.task
 
 
 def keyed(blocks: list[Any]) -> list[tuple[str, Any]]:

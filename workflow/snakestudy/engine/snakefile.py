@@ -15,12 +15,23 @@ from snakestudy.engine.resources import requests
 from snakestudy.engine.site import read_site, submitted_site
 from snakestudy.engine.slurm import guard
 from snakestudy.errors import UserError, for_users
-from snakestudy.layout import CHUNK, Layout, python_path
+from snakestudy.layout import CHUNK, Layout, metadata_table, python_path, rule_name
 from snakestudy.planning.model import Capacity
-from snakestudy.planning.prepare import ParsedPlan, announce, prepare, published
+from snakestudy.planning.prepare import ParsedPlan, announce, last_planned, prepare
 
 # At parse these look like a run; they must neither plan nor fail on a bad configuration.
 _NOT_RUNS = {"--lint", "--unlock", "--cleanup-metadata", "--list-rules", "--list", "-l"}
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """What the rule of one step declares; resources are what a job asks for beside threads."""
+
+    step: str
+    name: str
+    metrics: list[str]
+    threads: int
+    resources: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,23 +60,21 @@ class SnakefileContext:
         return str(self.prepared.proposal or "")
 
     @property
-    def metrics(self) -> list[str]:
-        return self.prepared.metrics
+    def steps(self) -> list[StepRule]:
+        """What the rule of each step declares."""
+        chunks, site = self.prepared.chunks, self.site
+        rules = []
+        for step in self.prepared.steps:
+            asked = requests(step.task, self.prepared.config, chunks, site)
+            resources = {**asked, "attempt": self._attempt}
+            threads = self.prepared.config["chunks"]["workers"] * step.task.threads
+            metrics = [metric.name for metric in step.task.metrics]
+            rules.append(StepRule(step.name, rule_name(step.name), metrics, threads, resources))
+        return rules
 
     @property
     def on_failure(self) -> str:
         return self.prepared.config["on_failure"]
-
-    @property
-    def threads(self) -> int:
-        config = self.prepared.config
-        return config["chunks"]["workers"] * config["task"]["threads"]
-
-    @property
-    def resources(self) -> dict[str, Any]:
-        """What a job asks for beside threads."""
-        asked = requests(self.prepared.config, self.prepared.chunks, self.site)
-        return {**asked, "attempt": self._attempt}
 
     def _attempt(self, wildcards: Any, attempt: int) -> int:
         """Which try of its job this is; tells all jobs how many there may be."""
@@ -94,7 +103,7 @@ def prepared(workflow: Any) -> SnakefileContext:
             place = read_site() if slots.jobs else None
             found = prepare(configfile, overrides, layout, slots, workflow.output_settings.dryrun)
         else:
-            found = published(layout)
+            found = last_planned(layout)
             place = submitted_site()
     except (UserError, OSError) as error:
         sys.exit(f"snakestudy: {for_users(error)}")
@@ -106,12 +115,9 @@ def prepared(workflow: Any) -> SnakefileContext:
 
 def outputs(study: SnakefileContext) -> list[str]:
     """The files that all chunks of the plan leave."""
-    directories = [*study.metrics, "metadata/run"]
-    return [
-        f"<results>/{name}/{chunk}.parquet"
-        for chunk in study.prepared.chunks
-        for name in directories
-    ]
+    tables = [name for s in study.steps for name in (*s.metrics, metadata_table(s.step))]
+    chunks = study.prepared.chunks
+    return [f"<results>/{table}/{chunk}.parquet" for chunk in chunks for table in tables]
 
 
 def command(verb: str, *arguments: Any) -> str:

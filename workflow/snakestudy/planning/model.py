@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import numpy
 
 from snakestudy.config.inputs import is_per_task
-from snakestudy.config.study import Study
+from snakestudy.config.study import Study, Task
 from snakestudy.errors import UserError
-from snakestudy.provenance.digests import Provenance
-from snakestudy.storage.state import RowCount, State, limits_of
+from snakestudy.results.current import CurrentStep
+from snakestudy.storage.documents import PlanRecord
+from snakestudy.storage.state import RowCount, State
+
+if TYPE_CHECKING:
+    from snakestudy.design.design import Design
+    from snakestudy.storage.manifest import Manifest
+    from snakestudy.storage.task_rows import TaskRow
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What an invocation may use: cores of this machine, or a number of jobs elsewhere."""
+
+    cores: int
+    jobs: int | None = None
+
+    def slots(self, study: Study) -> int:
+        """How many chunks can run side by side."""
+        wanted = study.config["chunks"]["workers"] * max(s.task.threads for s in study.steps)
+        return self.jobs or max(1, self.cores // wanted)
 
 
 @dataclass(frozen=True)
@@ -20,13 +39,13 @@ class ExistingChunk:
     """A chunk that is there already.
 
     Attributes:
-        manifest: the one last published (`storage.manifest.Manifest`).
+        manifest: the one last published, with the columns `manifest.PLANNED`.
         started: whether a visit has begun; its tasks then stay in this chunk.
         lost: whether its published file must be written again whatever it says.
         state: of its last finished visit.
     """
 
-    manifest: Any
+    manifest: Manifest
     started: bool
     lost: bool
     state: State | None
@@ -35,53 +54,67 @@ class ExistingChunk:
     def finished(self) -> bool:
         return self.state is not None and self.state.manifest == self.manifest.hash
 
+    def limits(self, step: str) -> str | None:
+        """The limits of a step's tasks at its last finished visit."""
+        return self.state.steps[step].limits if self.state else None
+
+
+class StudyFiles(Protocol):
+    """What a plan looks up in a study's files while it is made."""
+
+    def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]:
+        """The digests of the input files that are those tasks' own; rows: of the design."""
+        ...
+
+    def count_run_directories(self, task_ids: list[str]) -> int:
+        """How many of these tasks have a run directory of a task that ended."""
+        ...
+
+    def rows(self, chunk: str) -> Mapping[str, TaskRow]:
+        """task_id -> its last row."""
+        ...
+
+    def whole_manifest(self, chunk: ExistingChunk) -> Manifest:
+        """The chunk's manifest with all columns."""
+        ...
+
 
 @dataclass(frozen=True)
 class PlanContext:
     """What a plan is made from, beside the design and the manifests.
 
     Attributes:
+        current: the study's step as it is now.
         record: the newest plan record.
-        changed: digest of a row -> what changed since, in words; empty if it is current.
         slots: jobs that run side by side.
-        own_inputs: a design's rows -> digests of the tasks' own input files.
-        run_directories: task_ids -> how many of them have a run directory of a task that ended.
         stopped: whether the newest plan was.
-        rows: chunk -> task_id -> its last row.
+        files: what is looked up when it is needed.
     """
 
     study: Study
-    provenance: Provenance
-    record: dict[str, Any] | None
-    changed: Callable[[str], list[str]]
+    current: CurrentStep
+    record: PlanRecord | None
     slots: int
-    task_input_digests: Callable[[Any, numpy.ndarray], list[str | None]]
-    run_directories: Callable[[list[str]], int]
     stopped: bool
-    rows: Callable[[str], Mapping[str, Any]]
+    files: StudyFiles
+
+    @property
+    def step(self) -> str:
+        return self.current.step.name
+
+    @property
+    def task(self) -> Task:
+        return self.current.step.task
 
     @property
     def has_task_inputs(self) -> bool:
         """Whether tasks have input files of their own."""
-        return any(is_per_task(item) for item in self.study.task.inputs)
+        return any(is_per_task(item) for item in self.task.inputs)
 
     @property
     def number(self) -> int:
-        return self.record["plan"] if self.record else 0
-
-    def lacks(self, row: RowCount) -> bool:
-        """Whether a row has not every metric as it is read now."""
-        has = row.metrics()
-        return any(has.get(name) != how for name, how in self.provenance.metrics.items())
-
-    def may_retry(self, attempt: int, limits: str | None) -> bool:
-        """Whether a task that failed at this attempt, under these limits, is tried again."""
-        config = self.study.config
-        return (
-            attempt < config["give_up"] * (1 + self.study.task.retries)
-            or self.study.invocation.get("retry") == "all"
-            or (limits is not None and limits != limits_of(config["task"]))
-        )
+        """Of the newest plan, 0 before the first."""
+        return self.record.plan if self.record else 0
 
 
 @dataclass(frozen=True)
@@ -95,30 +128,47 @@ class Plan:
         unfinished: chunks that a plan that is not new has still to visit.
     """
 
-    record: dict[str, Any]
-    manifests: dict[str, Any] = field(default_factory=dict)
+    record: PlanRecord
+    manifests: dict[str, Manifest] = field(default_factory=dict)
     is_new: bool = False
     unfinished: int = 0
 
 
 @dataclass
 class ChunkReview:
-    """What there is to do in one chunk."""
+    """What there is to do in one chunk.
+
+    Attributes:
+        active: which of its tasks the design has.
+        stale: rows of successes that run again, as what made them has changed.
+        unread: rows that lack a metric, or have an old reading of it; `unread_lost`: those of
+            them without a run directory to read it from.
+        failed: rows of failures to be tried again.
+        missing: active tasks without a row.
+        new_inputs: rows whose tasks' own input files changed.
+        redo: which of its tasks the user wants again.
+        rewrite: whether its manifest has to say something else.
+    """
 
     existing: ExistingChunk
     active: numpy.ndarray
     stale: list[RowCount] = field(default_factory=list)
-    unread: list[RowCount] = field(default_factory=list)  # lack a metric, or have an old reading
-    again: list[RowCount] = field(default_factory=list)  # those of them without a run directory
-    failed: list[RowCount] = field(default_factory=list)  # to be tried again
-    missing: int = 0  # active tasks without a row
-    new_inputs: list[RowCount] = field(default_factory=list)  # whose own input files changed
-    redo: numpy.ndarray | None = None  # which of its tasks the user wants again
+    unread: list[RowCount] = field(default_factory=list)
+    unread_lost: list[RowCount] = field(default_factory=list)
+    failed: list[RowCount] = field(default_factory=list)
+    missing: int = 0
+    new_inputs: list[RowCount] = field(default_factory=list)
+    redo: numpy.ndarray | None = None
     rewrite: bool = False
 
     @property
     def redone(self) -> int:
         return 0 if self.redo is None else int(self.redo.sum())
+
+    @property
+    def rerun(self) -> list[RowCount]:
+        """Rows of successes that would run again: what `on_change` protects."""
+        return [*self.stale, *self.new_inputs, *self.unread_lost]
 
 
 def run_dirs_of(study: Study) -> str:
@@ -127,26 +177,13 @@ def run_dirs_of(study: Study) -> str:
     Raises:
         UserError: if tasks are to continue from files that are not kept.
     """
-    choice, task = study.config["run_dirs"], study.task
-    if choice == "none" and task.restart == "continue" and task.function:
+    choice = study.config["run_dirs"]
+    tasks = [step.task for step in study.steps]
+    if choice == "none" and any(t.restart == "continue" and t.function for t in tasks):
         raise UserError(
             "needs run directories", key="task.restart", value="continue", fix="Leave run_dirs out."
         )
     if choice != "auto":
         return choice
-    has_files = not task.function or task.inputs or task.restart == "continue"
+    has_files = any(not t.function or t.inputs or t.restart == "continue" for t in tasks)
     return "keep" if has_files else "none"
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What an invocation may use: cores of this machine, or a number of jobs elsewhere."""
-
-    cores: int
-    jobs: int | None = None
-
-    def of(self, study: Study) -> int:
-        """How many chunks can run side by side."""
-        return self.jobs or max(
-            1, self.cores // (study.config["chunks"]["workers"] * study.task.threads)
-        )

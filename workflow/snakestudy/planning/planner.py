@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from snakestudy.config.inputs import check_task, inputs_digest, is_per_task
+from snakestudy.config.inputs import check_task
 from snakestudy.config.study import Study, keyed
-from snakestudy.config.templates import placeholders
 from snakestudy.design.columns import Part, size
 from snakestudy.design.ids import IdCache
 from snakestudy.errors import UserError
 from snakestudy.imports import import_arrow_without_pandas
 from snakestudy.layout import Layout
 from snakestudy.messages import nearest
-from snakestudy.planning import plan
+from snakestudy.planning.currency import is_current
+from snakestudy.planning.existing import FilesOnDisk, load_existing
 from snakestudy.planning.model import ExistingChunk, Plan, PlanContext
-from snakestudy.provenance.changes import changes
-from snakestudy.provenance.digests import Provenance, design_files, provenance_of, settled
+from snakestudy.planning.plan import make_plan
+from snakestudy.provenance.digests import design_files
 from snakestudy.provenance.file_hashes import FileHashes
-from snakestudy.provenance.row_digest import made_by
-from snakestudy.storage.record import load_record
+from snakestudy.results.current import CurrentStep, CurrentStudy, current_steps
+from snakestudy.storage.documents import PlanRecord
+from snakestudy.storage.record import planned_study
 from snakestudy.storage.state import State, load_states
 from snakestudy.values import digest_of
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planner:
-    """A study as it lies there: what a plan is made from, and how to get at the rest."""
+    """A study as it lies there, and how to get at what a plan is made from."""
 
     context: PlanContext
     layout: Layout
@@ -43,23 +44,21 @@ class Planner:
     id_cache: IdCache
 
     @classmethod
-    def of(cls, study: Study, record: dict[str, Any] | None, layout: Layout, slots: int) -> Planner:
-        file_hashes = FileHashes.load(layout.file_hashes)
-        provenance = provenance_of(study, file_hashes)
-        text_of = _texts(provenance, layout)
-        provenance = settled(provenance, record, text_of)
-        context = PlanContext(
-            study,
-            provenance,
-            record,
-            _changed(provenance, record, text_of),
-            slots,
-            lambda design, rows: _own_inputs(study, design, rows, file_hashes),
-            lambda ids: sum((layout.run_directory(i) / "task.json").exists() for i in ids),
-            (layout.store / f"stopped.{record['plan']}").exists() if record else False,
-            lru_cache(maxsize=1)(lambda chunk: _rows(layout, chunk)),
-        )
-        return cls(context, layout, file_hashes, IdCache(layout.ids))
+    def of(cls, study: Study, record: PlanRecord | None, layout: Layout, slots: int) -> Planner:
+        """
+        Raises:
+            UserError: for a file, script or function that is not there.
+        """
+        hashes = FileHashes.load(layout.file_hashes)
+        current = current_steps(study, record, layout, hashes)[study.step.name]
+        stopped = record is not None and layout.stop_note(record.plan).exists()
+        files = FilesOnDisk(layout, current.step.task, hashes)
+        context = PlanContext(study, current, record, slots, stopped, files)
+        return cls(context, layout, hashes, IdCache(layout.ids))
+
+    @property
+    def current(self) -> CurrentStep:
+        return self.context.current
 
     def decide(self) -> Plan:
         """The plan; the design is expanded only if what it is made from has changed."""
@@ -72,7 +71,7 @@ class Planner:
         self.file_hashes.design = {self._sources: design.digest}
         if known is None and self._is_current(design.digest):
             return self._newest()
-        return plan.make(self.context, design, self.existing())
+        return make_plan(self.context, design, self.existing())
 
     def design(self) -> Design:
         """The design as the configuration declares it now.
@@ -89,16 +88,18 @@ class Planner:
             config["derive"], config["defaults"], config["design_limit"], self._found, self.id_cache
         )
         design = expand(config["design"], expander)
-        check_task(self.context.study.task, design.columns)
+        check_task(self.context.task, design.columns)
         return replace(design, notes=(*design.notes, *self._drawn_anew()))
+
+    def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]:
+        return self.context.files.task_input_digests(design, rows)
 
     def _drawn_anew(self) -> list[str]:
         """A word on samples that could not keep their first points."""
-        before = self.context.record["config"]["design"] if self.context.record else []
+        before = self.context.record.config["design"] if self.context.record else []
+        blocks = keyed(self.context.study.config["design"])
         notes = []
-        for (key, new), old in zip(
-            keyed(self.context.study.config["design"]), before, strict=False
-        ):
+        for (key, new), old in zip(blocks, before, strict=False):
             new, old = new.get("sample", {}), old.get("sample", {})
             if old and new.get("method") == "lhs" and new["n"] != old["n"]:
                 notes.append(
@@ -108,29 +109,33 @@ class Planner:
         return notes
 
     def save(self) -> None:
-        """Keep what the next survey need not compute, if there is a store."""
+        """Keep what the next planner need not compute, if there is a store."""
         if self.layout.store.is_dir():
             self.file_hashes.save(self.layout.file_hashes)
             self.id_cache.save()
 
     def existing(self) -> dict[str, ExistingChunk]:
         """Every chunk that is there, started or only published."""
-        return _load_past(self.context.record, self.layout)
+        return load_existing(self.context.record, self.layout)
 
     def _newest(self) -> Plan:
-        return Plan(
-            self.context.record, unfinished=plan.unfinished(self.context.record, self._states)
-        )
+        record = self.context.record
+        assert record is not None  # a plan is current
+        wanted = {chunk: entry.manifest for chunk, entry in record.chunks.items()}
+        states = self._states.items()
+        finished = {chunk for chunk, s in states if s and s.manifest == wanted[chunk]}
+        return Plan(record, unfinished=len(wanted.keys() - finished))
 
     @cached_property
-    def _states(self) -> dict[str, State | None]:
+    def _states(self) -> Mapping[str, State | None]:
         record = self.context.record
-        return load_states(self.layout, record["chunks"] if record else ())
+        return load_states(self.layout, record.chunks if record else ())
 
     def _is_current(self, design_digest: str | None) -> bool:
-        published = {path.stem for path in self.layout.manifest("x").parent.glob("*.parquet")}
-        has_outputs = {c for c in self._states if self.layout.metadata(c).exists()}
-        return plan.is_current(self.context, design_digest, self._states, published, has_outputs)
+        published = {path.stem for path in self.layout.manifests()}
+        step = self.context.step
+        has_outputs = {c for c in self._states if self.layout.metadata(step, c).exists()}
+        return is_current(self.context, design_digest, self._states, published, has_outputs)
 
     @cached_property
     def _sources(self) -> str:
@@ -151,9 +156,9 @@ class Planner:
         """What tells whether the results of a study moved."""
         study = spec.get("study")
         layout = self.layout if study is None else Layout(Path(study, "results"))
-        own = self.context.provenance.digest if study is None else None
+        digest = self.current.provenance.digest if study is None else None
         states = sorted(layout.store.glob("*/state.json"))
-        return [own, layout.newest_plan(), [path.read_text() for path in states]]
+        return [digest, layout.newest_plan(), [path.read_text() for path in states]]
 
     def _found(self, spec: Mapping[str, Any]) -> Part:
         """The sets that `values_from` takes from results."""
@@ -164,116 +169,20 @@ class Planner:
         metric, where, columns = spec["metric"], spec.get("where"), spec["columns"]
         if where is not None:
             error_context("where", expressions.parse, where)
-        study, known = Results(self.layout), self.context.provenance.metrics
+        study, known = Results(self.layout), self.current.provenance.metrics
         if "study" in spec:
             try:
                 study = open(spec["study"])
             except UserError as error:
                 raise error.prefix_key("study") from None
-            known = load_record(study.layout)["metrics"]
+            known = planned_study(study.layout, spec["study"]).metrics
         if metric not in known:
             raise UserError("is no metric", key="metric", value=metric, fix=nearest(metric, known))
         if "study" not in spec:
-            return study.sets(metric, where, columns, self.counts)
+            steps = {self.context.step: self.current}
+            return study.sets(metric, where, columns, CurrentStudy(steps))
         part = study.sets(metric, where, columns)
         if not size(part):
             which = f" satisfies {where!r}" if where else " is there"
             raise UserError(f"no row of {metric}{which}", key="study", value=spec["study"])
         return part
-
-    def counts(self, digest: str, kept: list[str]) -> bool:
-        """Whether rows with this digest are results of the study as it is."""
-        made = made_by(digest)
-        return made in kept or not self.context.changed(made)
-
-
-def _texts(provenance: Provenance, layout: Layout) -> Callable[[str], str | None]:
-    """A function: SHA-256 -> the text of that code, as it is now or was once."""
-    paths = {sha: path for path, sha in provenance.files.items()}
-
-    def text_of(sha: str) -> str | None:
-        path = Path(paths[sha]) if sha in paths else layout.code / sha
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            return None
-
-    return text_of
-
-
-def _changed(
-    provenance: Provenance, record: dict[str, Any] | None, text_of: Callable[[str], str | None]
-) -> Callable[[str], tuple[str, ...]]:
-    """A function: digest of a row -> what changed since, in words.
-
-    Where a parameter has no default, before it had one or again, its first one stands.
-    """
-    digests = record["digests"] if record else {}
-    first: dict[str, str] = {}
-    for components in digests.values():
-        for label, value in components.items():
-            if label.startswith("default "):
-                first.setdefault(label, value)
-
-    @cache
-    def changed(digest: str) -> tuple[str, ...]:
-        if digest == provenance.digest:
-            return ()
-        if digest not in digests:
-            return ("what made them is not known",)
-        context = {**first, **provenance.components}
-        return tuple(changes({**first, **digests[digest]}, context, text_of))
-
-    return changed
-
-
-def _load_past(record: dict[str, Any] | None, layout: Layout) -> dict[str, ExistingChunk]:
-    """Every chunk that is there, started or only published."""
-    from snakestudy.storage.manifest import Manifest
-
-    chunks = record["chunks"] if record else {}
-    started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
-    existing = {}
-    for chunk in sorted(started | chunks.keys()):
-        manifest = Manifest.of(layout, chunk, ["task_id", "seq", "_active"])
-        if manifest is None:
-            continue
-        state = State.load(layout.chunk_store(chunk))
-        lost = manifest.part_of != layout.manifest(chunk)
-        lost = lost or manifest.hash != chunks.get(chunk, {}).get("manifest", manifest.hash)
-        if state is None or state.manifest != manifest.hash:
-            lost = lost or layout.metadata(chunk).exists()
-        is_started = chunk in started or layout.metadata(chunk).exists()
-        existing[chunk] = ExistingChunk(manifest, is_started, lost, state)
-    return existing
-
-
-def _rows(layout: Layout, chunk: str) -> Mapping[str, Any]:
-    """task_id -> its last row; a lost store's are taken from the outputs."""
-    from snakestudy.storage.chunk_store import Store, rows_of
-
-    found = Store(layout.chunk_store(chunk)).rows()
-    if found or not layout.metadata(chunk).exists():
-        return found
-    return rows_of(layout.metadata(chunk))
-
-
-def _own_inputs(
-    study: Study, design: Design, rows: numpy.ndarray, file_hashes: FileHashes
-) -> list[str | None]:
-    """The digest of each task's own input files; null for all if there are none.
-
-    Raises:
-        UserError: for a file that is not there or a name that leaves the run directory.
-    """
-    items = list(filter(is_per_task, study.task.inputs))
-    if not items or not len(rows):
-        return [None] * len(rows)
-    names = {name for item in items for name in placeholders(item.path + (item.rename or ""))}
-    lists = {n: design.columns[n].take(rows).to_list() for n in names if n in design.columns}
-    digests: list[str | None] = []
-    for position, task_id in enumerate(design.ids_of(rows)):
-        values = {name: values[position] for name, values in lists.items()}
-        values = {"task_id": task_id, "threads": study.task.threads, **values}
-        digests.append(inputs_digest(study.task, values, file_hashes.sha256))
-    return digests

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from snakestudy.config.load import load
+from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
-from snakestudy.files import write_bytes
-from snakestudy.layout import Layout
+from snakestudy.files import write_bytes, write_json
+from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import pluralize
 from snakestudy.planning.model import Capacity, Plan
 from snakestudy.planning.planner import Planner
 from snakestudy.planning.publish import basis_of
 from snakestudy.provenance import git
 from snakestudy.storage import runs_root
+from snakestudy.storage.documents import ChunkEntry, PlanRecord
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.record import load_record
 from snakestudy.values import digest_of
+
+SHOWN = 8  # chunks named one by one
 
 
 @dataclass(frozen=True)
@@ -37,37 +40,55 @@ class ParsedPlan:
     """
 
     config: dict[str, Any]
-    record: dict[str, Any]
+    record: PlanRecord
     publishes: tuple[str, ...] = ()
     proposal: Path | None = None
     unfinished: int = 0
 
     @property
     def plan(self) -> int:
-        return self.record["plan"]
+        return self.record.plan
 
     @property
-    def chunks(self) -> dict[str, Any]:
-        return self.record["chunks"]
+    def chunks(self) -> dict[str, ChunkEntry]:
+        return self.record.chunks
 
     @property
-    def metrics(self) -> list[str]:
-        return list(self.record["metrics"])
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(map(Step.of, self.config["steps"]))
 
 
-SHOWN = 8  # chunks named one by one
-_NOTHING = {"plan": 1, "chunks": {}, "metrics": {}}
-_IDLE = {"task": {"threads": 1, "runtime": None}, "chunks": {"workers": 1}, "resources": {}}
+# What processes that do not plan declare their rules by, where nothing was planned yet.
+_IDLE_STEP = {
+    "name": ONLY_STEP,
+    "after": [],
+    "inputs": [],
+    "metrics": [],
+    "depends": [],
+    "threads": 1,
+    "mem_mb": None,
+    "runtime": None,
+    "retries": 0,
+    "env": {},
+}
+_IDLE = {
+    "steps": [_IDLE_STEP],
+    "chunks": {"workers": 1},
+    "resources": {},
+    "on_failure": "continue",
+}
 
 
-def published(layout: Layout) -> ParsedPlan:
+def last_planned(layout: Layout) -> ParsedPlan:
     """What was planned last, for processes that do not plan: nested ones, `--lint`, `--unlock`."""
-    record = load_record(layout) or _NOTHING
-    return ParsedPlan({"on_failure": "continue", **record.get("config", _IDLE)}, record)
+    record = load_record(layout)
+    if record is None:
+        record = PlanRecord(1, "", "", _IDLE, "", None, {}, {}, "", [], {})
+    return ParsedPlan(record.config, record)
 
 
 def prepare(
-    configfile: str, overrides: Mapping[str, Any], layout: Layout, slots: Capacity, dry_run: bool
+    configfile: str, overrides: Mapping[str, Any], layout: Layout, capacity: Capacity, dry_run: bool
 ) -> ParsedPlan:
     """Decide what has to run; say it; leave the proposal for rule `plan` (not in a dry run).
 
@@ -78,17 +99,10 @@ def prepare(
     study = load(configfile, overrides, record)
     if not dry_run:
         back_to_now(layout.published())
-    if record and record["study"] != study.name:
-        raise UserError(
-            f"{layout.results} belongs to study {record['study']}",
-            file=configfile,
-            key="study",
-            value=study.name,
-            fix="Run this study in a directory of its own (snakemake --directory DIR).",
-        )
+    _check_owner(study, record, layout)
     try:
         runs_root.check(study.config["runs_root"], study.name, layout)
-        planner = Planner.of(study, record, layout, slots.of(study))
+        planner = Planner.of(study, record, layout, capacity.slots(study))
         plan = planner.decide()
         if plan.is_new and study.config["git"]:
             git.check()
@@ -97,7 +111,7 @@ def prepare(
     proposal = None
     if plan.is_new:
         hashes = [manifest.hash for manifest in plan.manifests.values()]
-        proposal = layout.proposals / digest_of([plan.record, hashes])
+        proposal = layout.proposals / digest_of([plan.record.to_json(), hashes])
     if not dry_run:
         if proposal:
             _restore_stores(plan.record, layout)
@@ -107,20 +121,31 @@ def prepare(
     return ParsedPlan(study.config, plan.record, publishes, proposal, plan.unfinished)
 
 
-def announce(prepared: ParsedPlan) -> str:
+def _check_owner(study: Study, record: PlanRecord | None, layout: Layout) -> None:
+    """Refuse to run a study where another one has its results."""
+    if record and record.study != study.name:
+        raise UserError(
+            f"{layout.results} belongs to study {record.study}",
+            file=study.file,
+            key="study",
+            value=study.name,
+            fix="Run this study in a directory of its own (snakemake --directory DIR).",
+        )
+
+
+def announce(parsed: ParsedPlan) -> str:
     """The decision in words."""
-    record, name = prepared.record, prepared.config["study"]
-    if prepared.proposal is None:
-        left = f"; {prepared.unfinished} of its {len(prepared.chunks)} chunks are not finished"
-        return f"{name}: plan {prepared.plan} is current{left if prepared.unfinished else ''}."
-    pending = {chunk: entry for chunk, entry in prepared.chunks.items() if entry["pending"]}
-    lines = [f"{name}: plan {prepared.plan}", *(f"  {reason}" for reason in record["why"])]
+    name = parsed.config["study"]
+    if parsed.proposal is None:
+        left = f"; {parsed.unfinished} of its {len(parsed.chunks)} chunks are not finished"
+        return f"{name}: plan {parsed.plan} is current{left if parsed.unfinished else ''}."
+    pending = {chunk: entry.pending for chunk, entry in parsed.chunks.items() if entry.pending}
+    lines = [f"{name}: plan {parsed.plan}", *(f"  {reason}" for reason in parsed.record.why)]
     if pending:
-        tasks = sum(entry["pending"] for entry in pending.values())
         names = list(pending)
-        format_value = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "...", names[-1]]
-        chunks = f"{pluralize(len(pending), 'chunk')} ({', '.join(format_value)})"
-        lines.append(f"  to run: {pluralize(tasks, 'task')} in {chunks}")
+        shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "...", names[-1]]
+        chunks = f"{pluralize(len(pending), 'chunk')} ({', '.join(shown)})"
+        lines.append(f"  to run: {pluralize(sum(pending.values()), 'task')} in {chunks}")
     return "\n".join(lines)
 
 
@@ -129,23 +154,23 @@ def _write_proposal(proposal: Path, plan: Plan, layout: Layout) -> None:
     proposal.mkdir(parents=True)
     for chunk, manifest in plan.manifests.items():
         manifest.save(proposal / f"{chunk}.parquet")
-    record = {**plan.record, "basis": basis_of(layout)}
-    (proposal / "record.json").write_text(json.dumps(record, ensure_ascii=False))
+    write_json(proposal / "record.json", {**plan.record.to_json(), "basis": basis_of(layout)})
 
 
-def _restore_stores(record: dict[str, Any], layout: Layout) -> None:
+def _restore_stores(record: PlanRecord, layout: Layout) -> None:
     """Where a chunk's store is lost, its outputs become the store's first part.
 
     Done before Snakemake deletes the manifests it is about to write.
     """
     from snakestudy.storage.chunk_store import Store
 
-    for chunk in record["chunks"]:
+    for chunk in record.chunks:
         store = Store(layout.chunk_store(chunk))
-        if store.numbers() or not layout.metadata(chunk).exists():
+        metadata = layout.metadata(ONLY_STEP, chunk)
+        if store.part_numbers() or not metadata.exists():
             continue
         store.directory.mkdir(parents=True, exist_ok=True)
         if layout.manifest(chunk).exists():
             write_bytes(store.directory / "manifest.parquet", layout.manifest(chunk).read_bytes())
         outputs = {path.parent.name: path for path in layout.results.glob(f"*/{chunk}.parquet")}
-        store.restore({**outputs, "metadata": layout.metadata(chunk)}, record["metrics"])
+        store.restore({**outputs, "metadata": metadata}, record.metrics)

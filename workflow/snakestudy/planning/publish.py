@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,56 +16,69 @@ from snakestudy.layout import Layout
 from snakestudy.provenance import git
 from snakestudy.provenance.environment import environment
 from snakestudy.storage import runs_root
+from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.record import load_record
 from snakestudy.values import digest_of
 
 
-def publish(proposal: Path, layout: Layout) -> None:
+def publish_proposal(proposal: Path, layout: Layout) -> None:
     """Publish a proposal: the record, then its manifests.
+
+    Each step can be done again, so that a rule that was killed here goes on.
 
     Raises:
         UserError: if records or states moved since it was made.
     """
+    record = _read_proposal(proposal, layout)
+    for step in (_back_up, _link_runs, _commit, _keep_code, _write_record, _move_manifests):
+        step(record, proposal, layout)
+    _drop_unstarted(record, layout)
+    shutil.rmtree(layout.proposals, ignore_errors=True)
+
+
+def basis_of(layout: Layout) -> str:
+    """The digest of all that a plan was made from and that may move: records, states."""
+    states = sorted(layout.store.glob("*/state.json"))
+    texts = [(str(path), path.read_text()) for path in states]
+    return digest_of([layout.newest_plan(), texts])
+
+
+def republish_record(layout: Layout) -> None:
+    """Publish the newest record as it is: Snakemake removed it, or somebody did."""
+    record = load_record(layout)
+    if record:
+        published = layout.record(record.plan)
+        published.parent.mkdir(parents=True, exist_ok=True)
+        write_json(published, record.to_json())
+
+
+def _read_proposal(proposal: Path, layout: Layout) -> PlanRecord:
+    file = proposal / "record.json"
     try:
-        record = json.loads((proposal / "record.json").read_text())
+        values = json.loads(file.read_text())
     except OSError:
         raise UserError("this plan is out of date", fix="Run snakemake again.") from None
-    if record.pop("basis") != basis_of(layout):
+    if values.pop("basis") != basis_of(layout):
         raise UserError(
             "results changed since this plan was made (by another snakemake?)",
             fix="Run snakemake again.",
         )
-    replaced = (layout.metadata(path.stem) for path in proposal.glob("*.parquet"))
-    if record["config"]["backup"] and any(path.exists() for path in replaced):
-        back_up(layout)
-    if target := runs_root.check(record["config"]["runs_root"], record["study"], layout):
-        runs_root.link(target, layout)
-    if record["config"]["git"]:
-        git.commit_study(f"{record['study']}: plan {record['plan']}")
-    for path, sha in record["code"].items():
-        _keep_text(path, sha, layout)
-    record |= {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
-        "commit": git.commit(),
-    }
-    manifests = layout.manifest("x").parent
-    manifests.mkdir(parents=True, exist_ok=True)
-    kept = layout.kept_record(record["plan"])
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, record)
-    republish(layout)
-    for manifest in proposal.glob("*.parquet"):
-        os.replace(manifest, manifests / manifest.name)
-    for manifest in manifests.glob("*.parquet"):
-        started = (layout.chunk_store(manifest.stem) / "manifest.parquet").exists()
-        if manifest.stem not in record["chunks"] and not started:
-            manifest.unlink()
-    shutil.rmtree(layout.proposals, ignore_errors=True)
+    return PlanRecord.of(values, str(file))
 
 
-def back_up(layout: Layout) -> None:
-    """A snapshot of results/ as the newest plan left it: hard links, or copies if need be."""
+def _back_up(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    """A snapshot of results/ as the newest plan left it, if something is about to be replaced."""
+    replaced = (
+        layout.metadata(step, path.stem)
+        for step in record.steps
+        for path in proposal.glob("*.parquet")
+    )
+    if record.config["backup"] and any(path.exists() for path in replaced):
+        _snapshot(layout)
+
+
+def _snapshot(layout: Layout) -> None:
+    """Hard links, or copies if need be."""
     target = layout.backup(layout.newest_plan())
     if target.exists():
         return
@@ -80,11 +94,11 @@ def back_up(layout: Layout) -> None:
     )
     manifests = layout.manifest("x").parent.relative_to(layout.results)
     (temporary / manifests).mkdir(parents=True, exist_ok=True)
-    for manifest in layout.store.glob("*/manifest.parquet"):
+    for chunk in layout.started():
         # Snakemake has removed those that this plan writes; visits keep their own copies.
-        published = temporary / manifests / f"{manifest.parent.name}.parquet"
+        published = temporary / manifests / f"{chunk}.parquet"
         if not published.exists():
-            _link_or_copy(str(manifest), str(published))
+            _link_or_copy(str(layout.chunk_store(chunk) / "manifest.parquet"), str(published))
     temporary.rename(target)
 
 
@@ -95,26 +109,48 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def republish(layout: Layout) -> None:
-    """Publish the newest record as it is: Snakemake removed it, or somebody did."""
-    plan = layout.newest_plan()
-    record = load_record(layout)
-    if record:
-        layout.record(plan).parent.mkdir(parents=True, exist_ok=True)
-        write_json(layout.record(plan), record)
+def _link_runs(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    target = runs_root.check(record.config["runs_root"], record.study, layout)
+    if target:
+        runs_root.link(target, layout)
 
 
-def _keep_text(path: str, sha: str, layout: Layout) -> None:
-    target = layout.code / sha
-    if not target.exists():
-        content = Path(path).read_bytes()
-        if hashlib.sha256(content).hexdigest() == sha:  # else it was edited since, and is no use
-            layout.code.mkdir(parents=True, exist_ok=True)
-            write_bytes(target, content)
+def _commit(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    if record.config["git"]:
+        git.commit_study(f"{record.study}: plan {record.plan}")
 
 
-def basis_of(layout: Layout) -> str:
-    """The digest of all that a plan was made from and that may move: records, states."""
-    states = sorted(layout.store.glob("*/state.json"))
-    texts = [(str(path), path.read_text()) for path in states]
-    return digest_of([layout.newest_plan(), texts])
+def _keep_code(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    """Keep the texts of code, to compare with what it will be later."""
+    files = {path: sha for step in record.steps.values() for path, sha in step.code.items()}
+    for path, sha in files.items():
+        target = layout.code / sha
+        if not target.exists():
+            content = Path(path).read_bytes()
+            if hashlib.sha256(content).hexdigest() == sha:  # else it was edited since: no use
+                layout.code.mkdir(parents=True, exist_ok=True)
+                write_bytes(target, content)
+
+
+def _write_record(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    record = replace(record, time=now, environment=environment(), commit=git.commit())
+    kept = layout.kept_record(record.plan)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, record.to_json())
+    republish_record(layout)
+
+
+def _move_manifests(record: PlanRecord, proposal: Path, layout: Layout) -> None:
+    for manifest in proposal.glob("*.parquet"):
+        target = layout.manifest(manifest.stem)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(manifest, target)
+
+
+def _drop_unstarted(record: PlanRecord, layout: Layout) -> None:
+    """Remove the manifests of chunks that no visit has begun and that this plan cut anew."""
+    started = set(layout.started())
+    for manifest in layout.manifests():
+        if manifest.stem not in record.chunks and manifest.stem not in started:
+            manifest.unlink()

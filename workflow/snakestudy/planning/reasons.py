@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from snakestudy.messages import pluralize
 from snakestudy.planning.model import ChunkReview, PlanContext
+from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.storage.state import RowCount
-from snakestudy.tables.task_ids import as_texts
 
 CPU_HOUR = 3600.0  # seconds
+_INPUTS = "input files of single tasks changed"
 
 
 def change_in_words(context: PlanContext, reviews: Mapping[str, ChunkReview]) -> list[str]:
     """What changed since the rows were made that are stale or have metrics to be read."""
-    inputs = any(found.new_inputs for found in reviews.values())
-    own = ["input files of single tasks changed"] if inputs else []
-    return [*_stale_in_words(context, reviews), *own, *_unread_in_words(context, reviews)]
+    inputs = [_INPUTS] if any(review.new_inputs for review in reviews.values()) else []
+    code = _code_in_words(context, reviews.values())
+    return [*code, *inputs, *_metrics_in_words(context, reviews.values())]
 
 
-def _stale_in_words(context: PlanContext, reviews: Mapping[str, ChunkReview]) -> list[str]:
+def _code_in_words(context: PlanContext, reviews: Iterable[ChunkReview]) -> list[str]:
     """Of failures too, which run again whatever `on_change` says."""
-    digests = {row.made_by for found in reviews.values() for row in found.stale + found.failed}
-    return sorted({word for digest in digests for word in context.changed(digest)})
+    rows = [row for review in reviews for row in review.stale + review.failed]
+    digests = {RowDigest.parse(row.digest).made_by for row in rows}
+    return sorted({word for digest in digests for word in context.current.changed(digest)})
 
 
-def _unread_in_words(context: PlanContext, reviews: Mapping[str, ChunkReview]) -> list[str]:
-    rows = [row for found in reviews.values() for row in found.unread]
-    wanted = context.provenance.metrics.items()
-    names = {name for row in rows for name, how in wanted if row.metrics().get(name) != how}
-    return [f"metric {name} is new or read in another way" for name in sorted(names)]
+def _metrics_in_words(context: PlanContext, reviews: Iterable[ChunkReview]) -> list[str]:
+    texts = {row.digest for review in reviews for row in review.unread}
+    has = [dict(RowDigest.parse(text).metrics) for text in texts]
+    wanted = context.current.provenance.metrics.items()
+    names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
+    return [f"metric {name} is new or read in another way" for name in names]
 
 
 def reasons_of(
@@ -41,63 +44,67 @@ def reasons_of(
         new: tasks that no chunk has.
         gone: tasks taken out of the design with their whole chunk.
     """
-    found, back = list(reviews.values()), 0
-    reasons = [pluralize(new, "new task")] if new else []
+    dropped, back = _moved(context, reviews)
+    table = [
+        (new, pluralize(new, "new task")),
+        *_reruns(context, list(reviews.values())),
+        (gone + dropped, f"{pluralize(gone + dropped, 'task')} taken out of the design"),
+        (back, f"{pluralize(back, 'task')} back in the design"),
+        *_unfinished(list(reviews.values())),
+        (context.stopped, f"plan {context.number} was stopped"),
+    ]
+    return [words for applies, words in table if applies]
+
+
+def _reruns(context: PlanContext, reviews: list[ChunkReview]) -> list[tuple[int, str]]:
+    """What runs or is read again, and why: how many tasks, in words."""
+    stale = [row for review in reviews for row in review.stale]
+    inputs = [row for review in reviews for row in review.new_inputs]
+    lost = [row for review in reviews for row in review.unread_lost]
+    kept = [row for review in reviews for row in review.unread if row not in lost]
+    read, redone = _tasks(kept), sum(review.redone for review in reviews)
+    failed = _tasks([row for review in reviews for row in review.failed])
+    code = "; ".join(_code_in_words(context, reviews))
+    metrics = "; ".join(_metrics_in_words(context, reviews))
+    since = f"{code} since plan {context.number}: "
+    known = since if code and not stale else ""
+    where = context.study.invocation.get("redo")
+    return [
+        (len(stale), f"{since}{_cost(context, stale)}"),
+        (len(inputs), f"{_INPUTS}: {_cost(context, inputs)}"),
+        (len(lost), f"{metrics}: {_cost(context, lost)}"),
+        (read, f"{metrics}: {pluralize(read, 'task')} read again from their run directories"),
+        (redone, f"redo: {pluralize(redone, 'task')} with {where} run again"),
+        (failed, f"{known}{pluralize(failed, 'failed task')} tried again"),
+    ]
+
+
+def _unfinished(reviews: list[ChunkReview]) -> list[tuple[int, str]]:
+    unfinished = sum(not review.existing.finished for review in reviews)
+    lost = sum(review.existing.lost for review in reviews)
+    return [
+        (unfinished, f"not finished yet: {pluralize(unfinished, 'chunk')}"),
+        (lost, f"{pluralize(lost, 'manifest')} published anew"),
+    ]
+
+
+def _cost(context: PlanContext, rows: list[RowCount]) -> str:
+    """How many tasks, what they took, and what becomes of them."""
+    hours = sum(row.seconds for row in rows) * context.task.threads / CPU_HOUR
     verb = "kept as they are" if context.study.config["on_change"] == "keep" else "run again"
-    stale = [row for review in found for row in review.stale]
-    words = "; ".join(_stale_in_words(context, reviews))
-    if stale:
-        reasons.append(f"{words} since plan {context.number}: {_cost(stale, context)} {verb}")
-    inputs = [row for review in found for row in review.new_inputs]
-    if inputs:
-        reasons.append(f"input files of single tasks changed: {_cost(inputs, context)} {verb}")
-    changed = f"{words} since plan {context.number}: " if words and not stale else ""
-    words = "; ".join(_unread_in_words(context, reviews))
-    again = [row for review in found for row in review.again]
-    if again:
-        reasons.append(f"{words}: {_cost(again, context)} {verb}")
-    unread = [row for review in found for row in review.unread if row not in again]
-    if unread:
-        count = sum(row.tasks for row in unread)
-        reasons.append(f"{words}: {pluralize(count, 'task')} read again from their run directories")
-    redone = sum(review.redone for review in found)
-    if redone:
-        where = context.study.invocation["redo"]
-        reasons.append(f"redo: {pluralize(redone, 'task')} with {where} run again")
-    failed = sum(row.tasks for review in found for row in review.failed)
-    if failed:
-        reasons.append(f"{changed}{pluralize(failed, 'failed task')} tried again")
-    before = context.record["chunks"] if context.record else {}
+    return f"{pluralize(_tasks(rows), 'task')} ({hours:.2g} CPU-hours) {verb}"
+
+
+def _tasks(rows: list[RowCount]) -> int:
+    return sum(row.tasks for row in rows)
+
+
+def _moved(context: PlanContext, reviews: Mapping[str, ChunkReview]) -> tuple[int, int]:
+    """Tasks of chunks that stay: taken out of the design, and put back."""
+    before = context.record.chunks if context.record else {}
+    dropped = back = 0
     for chunk, review in reviews.items():
-        was = review.existing.manifest.active & (chunk in before)
-        gone += int((was & ~review.active).sum())
-        back += int((review.active & ~was).sum())
-    if gone:
-        reasons.append(f"{pluralize(gone, 'task')} taken out of the design")
-    if back:
-        reasons.append(f"{pluralize(back, 'task')} back in the design")
-    unfinished = [review for review in found if not review.existing.finished]
-    if unfinished:
-        reasons.append(f"not finished yet: {pluralize(len(unfinished), 'chunk')}")
-    if any(review.existing.lost for review in found):
-        lost = sum(review.existing.lost for review in found)
-        reasons.append(f"{pluralize(lost, 'manifest')} published anew")
-    if context.stopped:
-        reasons.append(f"plan {context.number} was stopped")
-    return reasons
-
-
-def run_again(found: ChunkReview, context: PlanContext) -> list[RowCount]:
-    """Rows whose missing metric cannot be read again from a kept run directory."""
-    if not found.unread or not context.study.task.command:
-        return found.unread
-    rows, existing = context.rows(found.existing.manifest.chunk), found.existing.manifest
-    lacking = {row.digest for row in found.unread}
-    active = as_texts(existing.numbers[found.active]).to_pylist()
-    ids = [i for i in active if (row := rows.get(i)) is not None and row.digest in lacking]
-    return [] if context.run_directories(ids) == len(ids) else found.unread
-
-
-def _cost(rows: list[RowCount], context: PlanContext) -> str:
-    hours = sum(row.seconds for row in rows) * context.study.task.threads / CPU_HOUR
-    return f"{pluralize(sum(row.tasks for row in rows), 'task')} ({hours:.2g} CPU-hours)"
+        was_active = review.existing.manifest.active & (chunk in before)
+        dropped += int((was_active & ~review.active).sum())
+        back += int((review.active & ~was_active).sum())
+    return dropped, back

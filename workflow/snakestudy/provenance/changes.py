@@ -22,12 +22,7 @@ def changes(
     for label in sorted(old.keys() | new.keys()):
         before, after = old.get(label), new.get(label)
         kind, _, name = label.partition(" ")
-        one_sided = before is None or after is None
-        if before == after or (kind in ("derive", "default") and one_sided):
-            continue
-        if kind == "derive" and same_code(before, after):
-            continue
-        if kind == "code" and not one_sided and same_code(text_of(before), text_of(after)):
+        if before == after or _is_alike(kind, before, after, text_of):
             continue
         what = {
             "code": name,
@@ -38,3 +33,14 @@ def changes(
         verb = "was added" if before is None else "was removed" if after is None else "changed"
         words.append(f"{what.get(kind, f'the {kind}')} {verb}")
     return words
+
+
+def _is_alike(
+    kind: str, before: str | None, after: str | None, text_of: Callable[[str], str | None]
+) -> bool:
+    """Whether components of a kind that differ say the same."""
+    if before is None or after is None:
+        return kind in ("derive", "default")
+    if kind == "derive":
+        return same_code(before, after)
+    return kind == "code" and same_code(text_of(before), text_of(after))

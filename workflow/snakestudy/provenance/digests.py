@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from snakestudy.config.study import Study, Task
+from snakestudy.config.study import Step, Study, Task
 from snakestudy.errors import UserError
 from snakestudy.provenance.changes import changes
 from snakestudy.provenance.code import command_files, imported, named_files, python_files
@@ -17,7 +17,7 @@ from snakestudy.values import canonical, digest_of
 
 @dataclass(frozen=True)
 class Provenance:
-    """All that results of a study depend on, but parameters.
+    """All that a step's results depend on, but parameters.
 
     Attributes:
         components: what it is, in words -> its digest. Code is listed by the SHA-256
@@ -39,12 +39,12 @@ class Provenance:
         return digest_of(self.components)
 
 
-def provenance_of(study: Study, file_hashes: FileHashes) -> Provenance:
-    """
+def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenance:
+    """What a step's results depend on.
+
     Raises:
         UserError: for a file, script or function that is not there.
     """
-    task = study.task
     files: dict[str, str] = {}
 
     def sha(path: str, key: str) -> str:
@@ -57,6 +57,18 @@ def provenance_of(study: Study, file_hashes: FileHashes) -> Provenance:
             ) from None
         return files[path]
 
+    components = _components(study, step.task, sha)
+    readers = _readers(step.task, sha)
+    metrics = {
+        metric.name: digest_of(readers[metric.name])[:8] if metric.path else ""
+        for metric in step.task.metrics
+    }
+    python = tuple(path for path in files if path.endswith(".py"))
+    return Provenance(components, metrics, readers, files, python)
+
+
+def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dict[str, str]:
+    """As `Provenance.components`; sha: path, key that names it -> SHA-256."""
     components = {f"derive {name}": text for name, text in study.config["derive"].items()}
     for name, value in study.config["defaults"].items():
         components[f"default {name}"] = canonical(value)
@@ -74,26 +86,32 @@ def provenance_of(study: Study, file_hashes: FileHashes) -> Provenance:
     for pattern in task.depends:
         for path in _glob(pattern, study.file):
             components[f"code {path}"] = sha(path, "task.depends")
-    metrics, readers = {}, {}
+    return components
+
+
+def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, str]]:
+    """As `Provenance.readers`."""
+    readers = {}
     for metric in task.metrics:
         how = digest_of([metric.path, metric.regex, metric.match, metric.reader])
-        reader = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
-        code = {f"code {path}": sha(path, "task.metrics") for path in reader}
+        files = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
+        code = {f"code {path}": sha(path, "task.metrics") for path in files}
         readers[metric.name] = {"reading": how, **code}
-        metrics[metric.name] = digest_of(readers[metric.name])[:8] if metric.path else ""
-    python = tuple(path for path in files if path.endswith(".py"))
-    return Provenance(components, metrics, readers, files, python)
+    return readers
 
 
 def settled(
-    provenance: Provenance, record: Mapping[str, Any] | None, text_of: Callable[[str], str | None]
+    provenance: Provenance,
+    old_metrics: Mapping[str, str],
+    old_readers: Mapping[str, Mapping[str, str]],
+    text_of: Callable[[str], str | None],
 ) -> Provenance:
-    """The science with the digests of metrics as they were, if nothing of them changed."""
+    """The provenance with the digests of metrics as they were, if nothing of them changed."""
     metrics, readers = dict(provenance.metrics), dict(provenance.readers)
     for name, new in provenance.readers.items():
-        old = record.get("readers", {}).get(name) if record else None
+        old = old_readers.get(name)
         if old and not changes(old, new, text_of):
-            metrics[name], readers[name] = record["metrics"][name], old
+            metrics[name], readers[name] = old_metrics[name], dict(old)
     return replace(provenance, metrics=metrics, readers=readers)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy
 import pyarrow as pa
@@ -15,12 +15,14 @@ from snakestudy.design.blocks import DesignExpander
 from snakestudy.design.columns import Column
 from snakestudy.design.design import Design
 from snakestudy.design.ids import task_numbers
-from snakestudy.layout import STEP, Layout
+from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import aligned, pluralize
-from snakestudy.provenance.row_digest import made_by
-from snakestudy.storage.chunk_store import Store
+from snakestudy.provenance.row_digest import RowDigest
+from snakestudy.results.current import CurrentStep
+from snakestudy.storage.chunk_store import Store, footer_in
+from snakestudy.storage.documents import FORMAT, ChunkEntry, PlanRecord
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import Unreadable, cast_to, footer_of, index_in, read, take_rows
+from snakestudy.tables.arrow import Unreadable, cast_to, index_in, read, take_rows
 from snakestudy.tables.task_ids import differences
 
 SHOWN = 20  # problems told one by one
@@ -40,11 +42,12 @@ class Line:
 class View(Protocol):
     """What the planner knows of the study as it is configured."""
 
-    context: Any
+    @property
+    def current(self) -> CurrentStep: ...
 
     def design(self) -> Design: ...
 
-    def counts(self, digest: str, kept: list[str]) -> bool: ...
+    def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]: ...
 
 
 @dataclass
@@ -52,25 +55,29 @@ class Check:
     """Goes through a study; `lines` and `problems` are what it finds."""
 
     layout: Layout
-    planner: View
+    record: PlanRecord
+    view: View
     lines: dict[str, Line] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     active: list[numpy.ndarray] = field(default_factory=list)
     known: list[numpy.ndarray] = field(default_factory=list)
 
     def run(self) -> None:
-        record = self.planner.context.record
-        for chunk, entry in record["chunks"].items():
-            manifest = self._manifest(chunk, entry["manifest"])
+        for chunk, entry in self.record.chunks.items():
+            manifest = self._manifest(chunk, entry.manifest)
             if manifest is None:
                 continue
-            self.known.append(manifest.numbers)
-            self.active.append(manifest.numbers[manifest.active])
-            for name in ("metadata", *record["metrics"]):
-                self._output(name, manifest, entry["kept"])
+            self.known.append(manifest.task_codes)
+            self.active.append(manifest.task_codes[manifest.active])
+            for table in (*map(metadata_table, self.record.steps), *self.record.metrics):
+                self._output(table, manifest, entry)
             self._store(manifest)
         self._task_table()
         self._design()
+        for name, line in self.lines.items():
+            if _types(line) == "mixed":
+                differs = "columns or types differ between its files; snakemake"
+                self.problems.append(f"{name}: {differs}")
 
     def _say(self, kind: str, where: Path | str, problem: str) -> None:
         self.lines.setdefault(kind, Line()).problems += 1
@@ -95,24 +102,26 @@ class Check:
             return None
         try:
             manifest = Manifest.load(path)
-            fresh = Manifest(manifest.order, manifest.table).hash
-            is_per_task = (manifest.chunk, manifest.hash, fresh) == (chunk, wanted, wanted)
+            # What an older version hashed is not there to be hashed again.
+            content = manifest.computed_hash() if manifest.format == FORMAT else wanted
+            as_written = (manifest.chunk, manifest.hash, content) == (chunk, wanted, wanted)
+            as_written = as_written and (_codes_of(manifest) == manifest.task_codes).all()
         except (KeyError, ValueError):
-            is_per_task = False
-        if not is_per_task or (_numbers_of(manifest) != manifest.numbers).any():
+            as_written = False
+        if not as_written:
             return self._say("manifests", path, "is not what the plan wrote; delete it, snakemake")
-        self.lines["manifests"].tasks += len(manifest.numbers)
+        self.lines["manifests"].tasks += len(manifest.task_codes)
         return manifest
 
-    def _output(self, name: str, manifest: Manifest, kept: list[str]) -> None:
-        chunk = manifest.chunk
-        path = self.layout.output(name, chunk)
-        kind = f"metadata/{STEP}" if name == "metadata" else name
+    def _output(self, kind: str, manifest: Manifest, entry: ChunkEntry) -> None:
+        path = self.layout.output(kind, manifest.chunk)
         table = self._read(kind, path)
         if table is None:
             return
-        footer = footer_of(table.schema)
-        if (footer.get("chunk"), footer.get("table")) != (chunk, name):
+        is_metadata = kind.startswith("metadata/")
+        footer = footer_in(table.schema, path)
+        wanted = (manifest.chunk, "metadata" if is_metadata else kind)
+        if (footer.chunk, footer.table) != wanted:
             return self._say(kind, path, "is another file's copy; delete it and run snakemake")
         self.lines[kind].schemas.append(table.schema.remove_metadata())
         ids = table["task_id"].to_pylist()
@@ -121,9 +130,8 @@ class Check:
         if foreign:
             return self._say(kind, path, f"has rows of {pluralize(len(foreign), 'unknown task')}")
         self._compare_parameters(kind, path, table, manifest)
-        if name == "metadata":
-            self._check_rows(kind, path, table, manifest, kept)
-        return None
+        if is_metadata:
+            self._check_rows(kind, path, table, manifest, entry)
 
     def _compare_parameters(
         self, kind: str, path: Path, table: pa.Table, manifest: Manifest
@@ -139,7 +147,7 @@ class Check:
                 self._say(kind, path, f"{name} is not as declared; delete it and run snakemake")
 
     def _check_rows(
-        self, kind: str, path: Path, table: pa.Table, manifest: Manifest, kept: list[str]
+        self, kind: str, path: Path, table: pa.Table, manifest: Manifest, entry: ChunkEntry
     ) -> None:
         counts = Counter(table["task_id"].to_pylist())
         missing = [task_id for task_id in manifest.active_ids if task_id not in counts]
@@ -148,20 +156,23 @@ class Check:
             if tasks:
                 self._say(kind, path, f"{pluralize(len(tasks), 'task')} {what}: {tasks[0]}, ...")
         digests = Counter(table["digest"].to_pylist())
-        old = {d: n for d, n in digests.items() if not self.planner.counts(d, kept)}
+        spec = self.view.current.spec(entry)
+        made = {RowDigest.parse(text): count for text, count in digests.items()}
+        old = {digest: count for digest, count in made.items() if not spec.is_made_now(digest)}
         if old:
-            words = sorted({word for d in old for word in self.planner.context.changed(made_by(d))})
+            changed = self.view.current.changed
+            words = sorted({word for digest in old for word in changed(digest.made_by)})
             tasks = pluralize(sum(old.values()), "task")
             self._say(kind, path, f"{tasks} of before {'; '.join(words)}; snakemake plans them")
 
     def _store(self, manifest: Manifest) -> None:
         store = Store(self.layout.chunk_store(manifest.chunk))
         line = self.lines.setdefault("store", Line())
-        for number in store.numbers():
+        for number in store.part_numbers():
             if store.is_whole(number, manifest.table["task_id"]):
-                line.files += len(list((store.parts / f"{number:06d}").glob("*.parquet")))
-            elif number in store.numbers():  # no visit replaced it meanwhile
-                where = store.parts / f"{number:06d}"
+                line.files += len(list(store.part(number).glob("*.parquet")))
+            elif number in store.part_numbers():  # no visit replaced it meanwhile
+                where = store.part(number)
                 self._say("store", where, "is damaged; its next visit runs the tasks again")
         rows = len(store.last_rows())
         line.rows += rows
@@ -184,13 +195,13 @@ class Check:
         double = [number for number, count in counts.items() if count > 1]
         if double:
             self._say("manifests", f"{double[0]:016x}", "is a task of two chunks")
-        design = self.planner.design()
+        design = self.view.design()
         _, new = differences(design.ordered, self.known)
         if len(new):
             self._say("manifests", "design", f"{pluralize(len(new), 'task')} not planned yet")
         tasks = numpy.concatenate([design.numbers[:0], *self.active])
         rows = design.rows_of(tasks)
-        inputs = self.planner.context.task_input_digests(design, rows[rows >= 0])
+        inputs = self.view.task_input_digests(design, rows[rows >= 0])
         if any(inputs):
             before = self._inputs_before()
             pairs = zip(tasks[rows >= 0].tolist(), inputs, strict=True)
@@ -201,26 +212,26 @@ class Check:
 
     def _inputs_before(self) -> dict[int, str | None]:
         found: dict[int, str | None] = {}
-        for chunk in self.planner.context.record["chunks"]:
+        for chunk in self.record.chunks:
             manifest = Manifest.of(self.layout, chunk)
             if manifest is not None:
-                inputs = manifest.table["_inputs"].to_pylist()
-                found.update(zip(manifest.numbers.tolist(), inputs, strict=True))
+                inputs = manifest.task_inputs(ONLY_STEP).to_pylist()
+                found.update(zip(manifest.task_codes.tolist(), inputs, strict=True))
         return found
 
 
-def _numbers_of(manifest: Manifest) -> numpy.ndarray:
+def _codes_of(manifest: Manifest) -> numpy.ndarray:
     """The task_ids that follow from a manifest's parameters."""
-    order = manifest.order
-    names = [name for name in manifest.parameters if name not in order["derive"]]
+    spec = manifest.spec
+    names = [name for name in manifest.parameters if name not in spec.derive]
     columns = {name: Column.of(manifest.values(name)) for name in names}
-    return task_numbers(DesignExpander(defaults=order["defaults"]).identity(columns))
+    return task_numbers(DesignExpander(defaults=spec.defaults).identity(columns))
 
 
 def report(lines: dict[str, Line], problems: Sequence[str]) -> str:
     """The table, and the problems one by one."""
     rows = [
-        [name, *(f"{n:,}" for n in (line.files, line.rows, line.tasks)), types_of(line),
+        [name, *(f"{n:,}" for n in (line.files, line.rows, line.tasks)), _types(line),
          f"{line.problems:,}"]
         for name, line in lines.items()
     ]  # fmt: skip
@@ -234,7 +245,7 @@ def report(lines: dict[str, Line], problems: Sequence[str]) -> str:
     return "\n".join(text)
 
 
-def types_of(line: Line) -> str:
+def _types(line: Line) -> str:
     if not line.schemas:
         return ""
     return "one" if all(schema.equals(line.schemas[0]) for schema in line.schemas) else "mixed"

@@ -3,99 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 from snakestudy.layout import Layout
 from snakestudy.messages import pluralize
-from snakestudy.storage.state import load_states
+from snakestudy.results.current import CurrentStudy
+from snakestudy.results.progress import TaskCounts, count_tasks
+from snakestudy.storage.documents import PlanRecord
 from snakestudy.tables.arrow import read, rows_in, schema_of, take_rows
 
 SHOWN = 5  # failures told one by one
+_OF_THE_TASK_TABLE = ("task_id", "seq", "chunk", "plan", "status")
 
 
-def counts(record: dict[str, Any], layout: Layout) -> dict[str, Any]:
-    """Tasks by status and their seconds, from the chunks' states."""
-    found: dict[str, Any] = {"success": 0, "failure": 0, "given_up": 0, "seconds": 0.0}
-    config = record["config"]
-    most = config["give_up"] * (1 + config["task"]["retries"])
-    for state in load_states(layout, record["chunks"]).values():
-        for row in state.rows if state else ():
-            found[row.status] += row.tasks
-            found["seconds"] += row.seconds
-            if row.status == "failure" and row.attempt >= most:
-                found["given_up"] += row.tasks
-    return found
+@dataclass(frozen=True)
+class Outcome:
+    """What came out.
+
+    Attributes:
+        tables: metric -> its number of rows and its own columns.
+    """
+
+    study: str
+    plan: int
+    counts: TaskCounts
+    tables: dict[str, tuple[int, list[str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, record: PlanRecord, layout: Layout) -> Outcome:
+        """As the states and outputs say; rows of a finished run are those of its plan."""
+        counts = count_tasks(record, layout, CurrentStudy({}))
+        return cls(record.study, record.plan, counts, _tables(record, layout))
+
+    def to_json(self) -> dict[str, Any]:
+        counts = {name: getattr(self.counts, name) for name in ("success", "failure", "given_up")}
+        tables = {name: {"rows": n, "columns": own} for name, (n, own) in self.tables.items()}
+        about = {"study": self.study, "plan": self.plan}
+        return {**about, **counts, "seconds": self.counts.seconds, "tables": tables}
 
 
-def tables(record: dict[str, Any], layout: Layout) -> dict[str, dict[str, Any]]:
-    """metric -> its number of rows and its own columns."""
-    found = {}
-    for metric in record["metrics"]:
-        files = [layout.output(metric, chunk) for chunk in record["chunks"]]
-        parameters = {"task_id", *_parameters(record, layout)}
-        names = schema_of(files[0]).names if files else []
-        found[metric] = {
-            "rows": sum(map(rows_in, files)),
-            "columns": [name for name in names if name not in parameters],
-        }
-    return found
+def _tables(record: PlanRecord, layout: Layout) -> dict[str, tuple[int, list[str]]]:
+    names = schema_of(layout.tasks).names
+    parameters = {"task_id", *(name for name in names if name not in _OF_THE_TASK_TABLE)}
+    tables = {}
+    for metric in record.metrics:
+        files = [layout.output(metric, chunk) for chunk in record.chunks]
+        columns = schema_of(files[0]).names if files else []
+        own = [name for name in columns if name not in parameters]
+        tables[metric] = sum(map(rows_in, files)), own
+    return tables
 
 
-def failures(chunks: Iterable[str], layout: Layout) -> list[str]:
+def first_failures(record: PlanRecord, chunks: Iterable[str], layout: Layout) -> list[str]:
     """Lines on the first failed tasks: task_id, error, and the log that tells more."""
-    found: list[str] = []
-    for chunk in chunks:
-        table = read(layout.metadata(chunk), ["task_id", "status", "error"])
-        statuses = enumerate(table["status"].to_pylist())
-        failed = [at for at, status in statuses if status != "success"]
-        for row in take_rows(table, failed[:SHOWN]).to_pylist():
-            own = layout.run_directory(row["task_id"]) / "stderr.log"
-            log = own if own.exists() else layout.logs / "run" / f"{chunk}.log"
-            found.append(f"  failed: {row['task_id']}: {row['error']}\n    see {log}")
-            if len(found) == SHOWN:
-                return found
-    return found
+    lines: list[str] = []
+    for step in record.steps:
+        for chunk in chunks:
+            table = read(layout.metadata(step, chunk), ["task_id", "status", "error"])
+            statuses = enumerate(table["status"].to_pylist())
+            failed = [row for row, status in statuses if status != "success"]
+            for task in take_rows(table, failed[:SHOWN]).to_pylist():
+                stderr = layout.run_directory(task["task_id"]) / "stderr.log"
+                log = stderr if stderr.exists() else layout.job_log(step, chunk)
+                lines.append(f"  failed: {task['task_id']}: {task['error']}\n    see {log}")
+                if len(lines) == SHOWN:
+                    return lines
+    return lines
 
 
-def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str]:
-    """The outcome as values and as text."""
-    found = {"study": record["study"], "plan": record["plan"], **counts(record, layout)}
-    found["tables"] = tables(record, layout)
-    total = found["success"] + found["failure"]
-    state = f"{found['failure']} failed" if found["failure"] else "all succeeded"
-    took = f"{found['seconds']:.1f} s of task time"
-    lines = [f"{record['study']}: {pluralize(total, 'task')}, {state} ({took})"]
-    for metric, table in found["tables"].items():
-        columns = ", ".join(table["columns"])
-        path = layout.results / metric
-        lines.append(f"  {path}/  {table['rows']:,} rows: parameters beside {columns or 'nothing'}")
+def in_words(outcome: Outcome, record: PlanRecord, layout: Layout) -> str:
+    """The outcome for people: counts, tables and how to read them, failures, what to do next."""
+    counts = outcome.counts
+    state = f"{counts.failure} failed" if counts.failure else "all succeeded"
+    took = f"{counts.seconds:.1f} s of task time"
+    ended = pluralize(counts.success + counts.failure, "task")
+    lines = [f"{outcome.study}: {ended}, {state} ({took})"]
+    for metric, (rows, columns) in outcome.tables.items():
+        beside = ", ".join(columns) or "nothing"
+        lines.append(f"  {layout.results / metric}/  {rows:,} rows: parameters beside {beside}")
     lines.append(f"  {layout.tasks}, {layout.results / 'metadata'}/  every task, how it went")
-    if found["tables"]:
-        first = layout.results / next(iter(found["tables"]))
+    if outcome.tables:
+        first = layout.results / next(iter(outcome.tables))
         lines.append(f"  read one as a table: pandas.read_parquet({str(first)!r})")
-    if found["failure"]:
-        lines += failures(record["chunks"], layout)
-    if found["failure"] > SHOWN:
-        lines.append(f"  ... and {found['failure'] - SHOWN} more: see {layout.results}/metadata")
-    if found["given_up"]:
-        lines.append(
-            f"  {found['given_up']} of them are given up: they wait until code, inputs or limits "
-            "change, or for --config retry=all"
-        )
-    elif found["failure"]:
-        lines.append("  the next snakemake tries them again")
+    lines += _failures_in_words(counts, record, layout)
     if _may_find_more(record):
         lines.append("  run snakemake again: values_from may find more sets in these results")
-    return found, "\n".join(lines)
+    return "\n".join(lines)
 
 
-def _may_find_more(record: dict[str, Any]) -> bool:
+def _failures_in_words(counts: TaskCounts, record: PlanRecord, layout: Layout) -> list[str]:
+    if not counts.failure:
+        return []
+    lines = first_failures(record, record.chunks, layout)
+    if counts.failure > SHOWN:
+        lines.append(f"  ... and {counts.failure - SHOWN} more: see {layout.results}/metadata")
+    if counts.given_up:
+        lines.append(
+            f"  {counts.given_up} of them are given up: they wait until code, inputs or limits "
+            "change, or for --config retry=all"
+        )
+    else:
+        lines.append("  the next snakemake tries them again")
+    return lines
+
+
+def _may_find_more(record: PlanRecord) -> bool:
     """Whether tasks ran that the design of this study looks at."""
-    blocks = [block.get("values_from") for block in record["config"]["design"]]
+    blocks = [block.get("values_from") for block in record.config["design"]]
     looks = any(spec is not None and "study" not in spec for spec in blocks)
-    return looks and any(entry["pending"] for entry in record["chunks"].values())
-
-
-def _parameters(record: dict[str, Any], layout: Layout) -> list[str]:
-    names = schema_of(layout.tasks).names
-    return [name for name in names if name not in ("task_id", "seq", "chunk", "plan", "status")]
+    return looks and any(entry.pending for entry in record.chunks.values())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 from snakestudy.errors import UserError
-from snakestudy.layout import Layout
+from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import nearest
-from snakestudy.storage.record import load_record
+from snakestudy.results.current import CurrentStudy
+from snakestudy.results.progress import all_succeeded, finished_state, task_statuses
+from snakestudy.storage.record import load_record, planned_study
 from snakestudy.values import canonical
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
     from snakestudy.design.columns import Part
     from snakestudy.storage.chunk_store import Store
-
-Counts = Callable[[str, list[str]], bool]
+    from snakestudy.storage.documents import PlanRecord
+    from snakestudy.storage.manifest import Manifest
 
 
 def open(directory: str | Path = ".", results: str = "results") -> Results:
@@ -33,7 +35,7 @@ def open(directory: str | Path = ".", results: str = "results") -> Results:
     layout = Layout(results=Path(directory) / results)
     if not layout.newest_plan():
         raise UserError("holds no study that was planned", value=str(directory))
-    return Results(layout)
+    return Results(layout, Path(directory))
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,23 @@ class Results:
     """A study's tables as pandas DataFrames; every call reads what is there now."""
 
     layout: Layout
+    directory: Path = Path()
 
     def tasks(self) -> pandas.DataFrame:
-        """task_id, seq, parameters, chunk, plan (that added it), status: a row a task."""
-        return self._table([self.layout.tasks], "Let snakemake finish.").to_pandas()
+        """task_id, seq, parameters, chunk, plan (that added it), status: a row a task.
+
+        A task's status is `success`, `failure`, `stale` (what made its row has changed since;
+        the next snakemake makes it again) or `pending`, as the study is now.
+        """
+        frame = self._table([self.layout.tasks], "Let snakemake finish.").to_pandas()
+        status = dict(zip(frame["task_id"], frame["status"], strict=True))
+        current = self._current()
+        for chunk, entry in self._record().chunks.items():
+            state = finished_state(self.layout, chunk, entry)
+            if state is None or not all_succeeded(state, entry, current):
+                found = task_statuses(self.layout, chunk, current)
+                status.update((task_id, word) for task_id, _, word in found if task_id in status)
+        return frame.assign(status=frame["task_id"].map(status))
 
     def results(
         self, metric: str, where: str | None = None, partial: bool = False
@@ -58,11 +73,13 @@ class Results:
         Raises:
             UserError: for an unknown metric, a bad expression, or if nothing is there yet.
         """
-        known = self._record()["metrics"]
+        known = self._record().metrics
         if metric not in known:
             raise UserError("is no metric", value=metric, fix=nearest(metric, known))
         table = self._partial(metric) if partial else self._outputs(metric)
-        return (table if where is None else table.filter(_held(where, table))).to_pandas()
+        if where is not None:
+            table = table.filter(_mask(where, table))
+        return table.to_pandas()
 
     def metadata(self, partial: bool = False) -> pandas.DataFrame:
         """task_id, parameters, status, error, seconds, ...: how every task went; times in UTC.
@@ -70,8 +87,9 @@ class Results:
         Args:
             partial: read what visits have finished so far, also while the study runs.
         """
-        table = self._partial("metadata") if partial else self._outputs("metadata")
-        return table.to_pandas()
+        if partial:
+            return self._partial("metadata").to_pandas()
+        return self._outputs(metadata_table(ONLY_STEP)).to_pandas()
 
     def failures(self) -> pandas.DataFrame:
         """The metadata of the tasks that failed so far, also while the study runs."""
@@ -79,58 +97,38 @@ class Results:
         return frame[frame["status"] == "failure"].reset_index(drop=True)
 
     def completed_task_ids(self) -> list[str]:
-        """The tasks that succeeded so far, also while the study runs."""
-        from pyarrow import compute
-
-        table = self._partial("metadata")
-        return table.filter(compute.equal(table["status"], "success"))["task_id"].to_pylist()
-
-    def _record(self) -> dict:
-        return load_record(self.layout)
-
-    def _outputs(self, name: str) -> pyarrow.Table:
-        chunks = self._record()["chunks"]
-        return self._table([self.layout.output(name, chunk) for chunk in chunks])
-
-    def _partial(self, name: str, counts: Counts | None = None) -> pyarrow.Table:
-        """What the stores hold of the active tasks, a task's last row only.
-
-        Args:
-            counts: says by digest and the chunk's kept digests which rows to take.
-        """
-        from pyarrow import array, string, table
-
-        from snakestudy.storage.chunk_store import Store
-        from snakestudy.storage.manifest import Manifest
-        from snakestudy.tables.arrow import concat
-
-        found = []
-        for chunk, entry in self._record()["chunks"].items():
-            manifest = Manifest.of(self.layout, chunk)
-            if manifest is not None:
-                store = Store(self.layout.chunk_store(chunk))
-                kept = counts and functools.partial(counts, kept=entry["kept"])
-                read = functools.partial(_last, store, name, manifest.active_ids, kept)
-                found += store.at_once(read)
-        empty = table({"task_id": array([], string()), "status": array([], string())})
-        return concat(found) if found else empty
+        """The tasks that succeeded so far and are not stale, also while the study runs."""
+        current = self._current()
+        return [
+            task_id
+            for chunk in self._record().chunks
+            for task_id, _, status in task_statuses(self.layout, chunk, current)
+            if status == "success"
+        ]
 
     def sets(
-        self, metric: str, where: str | None, names: list[str], counts: Counts | None = None
+        self,
+        metric: str,
+        where: str | None,
+        names: list[str],
+        current: CurrentStudy | None = None,
     ) -> Part:
         """The distinct sets of some columns in a metric's rows so far; empty if there is none.
 
         Parameters have the values they were declared with, not the types of the table.
 
         Args:
-            where, counts: as in `results` and `_partial`.
+            where: as in `results`.
+            current: the study as it is now; only rows that are not stale then count.
         """
         from snakestudy.design.columns import Column, plain_list
         from snakestudy.design.derived import error_context
         from snakestudy.design.sources import distinct, encoded
 
         nothing = {name: Column.of([]) for name in names}
-        table = self._partial(metric, counts) if self._record() else ()
+        if not load_record(self.layout):
+            return nothing
+        table = self._partial(metric, current)
         if not len(table):
             return nothing
         unknown = [name for name in names if name not in table.column_names]
@@ -138,28 +136,66 @@ class Results:
             fix = nearest(unknown[0], table.column_names)
             raise UserError(f"is no column of {metric}", key="columns", value=unknown[0], fix=fix)
         if where is not None:
-            table = table.filter(error_context("where", _held, where, table))
+            table = table.filter(error_context("where", _mask, where, table))
         if not len(table):
             return nothing
         lists = {name: table[name].to_pylist() for name in names}
         lists.update(self._declared(table["task_id"].to_pylist(), names))
         return distinct({n: encoded(plain_list(v), canonical) for n, v in lists.items()})
 
-    def _declared(self, ids: list[str], names: list[str]) -> dict[str, list[Any]]:
+    def _record(self) -> PlanRecord:
+        return planned_study(self.layout, str(self.layout.results))
+
+    def _current(self) -> CurrentStudy:
+        """The study as it is now; warns where that cannot be told."""
+        current = CurrentStudy.of(self._record(), self.layout, self.directory)
+        if current.problem:
+            warn(f"what is stale is not known: {current.problem}", stacklevel=3)
+        return current
+
+    def _outputs(self, table: str) -> pyarrow.Table:
+        return self._table([self.layout.output(table, chunk) for chunk in self._record().chunks])
+
+    def _partial(self, name: str, current: CurrentStudy | None = None) -> pyarrow.Table:
+        """What the stores hold of the active tasks, a task's last row only.
+
+        Args:
+            current: as in `sets`.
+        """
+        from pyarrow import array, string, table
+
+        from snakestudy.storage.chunk_store import Store
+        from snakestudy.storage.manifest import Manifest
+        from snakestudy.tables.arrow import concat
+
+        tables = []
+        for chunk in self._record().chunks:
+            manifest = Manifest.of(self.layout, chunk)
+            if manifest is not None:
+                store = Store(self.layout.chunk_store(chunk))
+                tables += store.at_once(
+                    lambda parts, store=store, manifest=manifest: _last(
+                        store, name, manifest, current, parts
+                    )
+                )
+        nothing = table({"task_id": array([], string()), "status": array([], string())})
+        return concat(tables) if tables else nothing
+
+    def _declared(self, ids: Iterable[str], names: list[str]) -> dict[str, list[Any]]:
         """The values of parameters for these tasks as manifests hold them."""
         from snakestudy.storage.manifest import Manifest
 
         wanted, values = set(ids), {}
         parameters: set[str] = set()
-        for chunk in self._record()["chunks"]:
+        for chunk in self._record().chunks:
             manifest = Manifest.of(self.layout, chunk)
             if manifest is None:
                 continue
-            own = [name for name in names if name in manifest.parameters]
-            parameters.update(own)
-            for task_id, *row in zip(manifest.ids, *map(manifest.values, own), strict=True):
+            declared = [name for name in names if name in manifest.parameters]
+            parameters.update(declared)
+            for task_id, *row in zip(manifest.ids, *map(manifest.values, declared), strict=True):
                 if task_id in wanted:
-                    values[task_id] = dict(zip(own, row, strict=True))
+                    values[task_id] = dict(zip(declared, row, strict=True))
         return {name: [values[i].get(name) for i in ids] for name in names if name in parameters}
 
     def _table(
@@ -174,23 +210,26 @@ class Results:
 
 
 def _last(
-    store: Store, name: str, active: list[str], kept: Callable[[str], bool] | None, parts: list[int]
+    store: Store, name: str, manifest: Manifest, current: CurrentStudy | None, parts: list[int]
 ) -> list[pyarrow.Table]:
     """A table of each of some parts: its rows that are the last of active tasks.
 
     Args:
-        kept: says by digest which rows to take.
+        current: if given, rows that other code or inputs made are left out.
     """
     from pyarrow import chunked_array, string
 
-    from snakestudy.storage.chunk_store import as_rows
+    from snakestudy.provenance.row_digest import RowDigest
+    from snakestudy.storage.task_rows import as_rows
     from snakestudy.tables.arrow import read, rows_with
 
     rows = as_rows(store.last_rows_in(parts))
+    spec = current and current.spec(ONLY_STEP, manifest.spec)
     last: dict[int, list[str]] = {part: [] for part in parts}
-    for task_id in active:
+    for task_id in manifest.active_ids:
         row = rows.get(task_id)
-        if row and (kept is None or kept(row.digest)):
+        # A metric that came later changes nothing of what the others say.
+        if row and (spec is None or spec.is_made_now(RowDigest.parse(row.digest))):
             last[row.part].append(task_id)
     return [
         rows_with(read(store.table(name, part)), chunked_array([tasks], string()))
@@ -199,8 +238,8 @@ def _last(
     ]
 
 
-def _held(where: str, table: pyarrow.Table) -> pyarrow.Array:
-    """The rows for which an expression of columns holds, as a mask."""
+def _mask(where: str, table: pyarrow.Table) -> pyarrow.Array:
+    """The rows for which an expression of columns holds."""
     from pyarrow import array
 
     from snakestudy.design import expressions

@@ -3,59 +3,70 @@
 from __future__ import annotations
 
 import fcntl
+from pathlib import Path
 
 from snakestudy.layout import Layout
 from snakestudy.provenance import git
 from snakestudy.provenance.environment import changes_in_words, environment
-from snakestudy.results.outcome import counts, failures
-from snakestudy.storage.chunk_store import Store
-from snakestudy.storage.record import load_record
-from snakestudy.storage.state import load_states
+from snakestudy.results.current import CurrentStudy
+from snakestudy.results.outcome import first_failures
+from snakestudy.results.progress import TaskCounts, count_tasks
+from snakestudy.storage.documents import PlanRecord
 
 MOST = 6  # changes of the environment named one by one
 
 
-def describe(layout: Layout) -> str:
+def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -> str:
     """The state of a study in words, from small files and the parts of unfinished chunks."""
-    record = load_record(layout)
-    total = sum(entry["tasks"] for entry in record["chunks"].values())
-    found = counts(record, layout)
-    states = load_states(layout, record["chunks"])
-    unfinished = [
-        chunk
-        for chunk, entry in record["chunks"].items()
-        if states[chunk] is None or states[chunk].manifest != entry["manifest"]
-    ]
-    success, failure, running = found["success"], found["failure"], 0
-    for chunk in unfinished:
-        if state := states[chunk]:  # what its last visit left is counted below
-            success -= sum(row.tasks for row in state.rows if row.status == "success")
-            failure -= sum(row.tasks for row in state.rows if row.status == "failure")
-        store = Store(layout.chunk_store(chunk))
-        rows = store.last_rows()["status"].to_pylist()
-        success += rows.count("success")
-        failure += rows.count("failure")
-        running += _is_held(store)
-    lines = [f"{record['study']}: plan {record['plan']} of {record['time']}"]
-    lines += [f"  {reason}" for reason in record["why"]]
-    pending = max(total - success - failure, 0)
-    lines.append(f"  success {success:,}  failure {failure:,}  pending {pending:,}  of {total:,}")
-    before = {**record["environment"], "commit": record["commit"]}
+    counts = count_tasks(record, layout, current)
+    lines = [f"{record.study}: plan {record.plan} of {record.time}"]
+    lines += [f"  {reason}" for reason in record.why]
+    lines.append(_counts_in_words(counts))
+    lines += _stale_in_words(counts, record, current)
+    before = {**record.environment, "commit": record.commit}
     moved = changes_in_words(before, {**environment(), "commit": git.commit()})
     if moved:
         more = f", and {len(moved) - MOST} more" if len(moved) > MOST else ""
         lines.append(f"  changed since that plan: {', '.join(moved[:MOST])}{more}")
-    if unfinished:
-        lines.append(f"  chunks unfinished: {len(unfinished)}, of which visited now: {running}")
-    if failure:
-        finished = [chunk for chunk in record["chunks"] if layout.metadata(chunk).exists()]
-        lines += failures(finished, layout)
+    if counts.unfinished:
+        visited = sum(is_visited(layout.chunk_store(chunk)) for chunk in counts.unfinished)
+        number = len(counts.unfinished)
+        lines.append(f"  chunks unfinished: {number}, of which visited now: {visited}")
+    if counts.failure:
+        steps = record.steps
+        ended = [c for c in record.chunks if all(layout.metadata(s, c).exists() for s in steps)]
+        lines += first_failures(record, ended, layout)
     return "\n".join(lines)
 
 
-def _is_held(store: Store) -> bool:
+def _counts_in_words(counts: TaskCounts) -> str:
+    stale = f"  stale {counts.stale:,}" if counts.stale else ""
+    return (
+        f"  success {counts.success:,}  failure {counts.failure:,}{stale}  "
+        f"pending {counts.pending:,}  of {counts.total:,}"
+    )
+
+
+def _stale_in_words(counts: TaskCounts, record: PlanRecord, current: CurrentStudy) -> list[str]:
+    """What changed since stale rows were made, or why that is not known."""
+    if current.problem:
+        return [f"  what is stale is not known: {current.problem}"]
+    if not counts.stale:
+        return []
+    changed = {
+        word
+        for step in current.steps.values()
+        for digest in record.digests
+        for word in step.changed(digest)
+    }
+    why = f": {'; '.join(sorted(changed))}" if changed else ""
+    return [f"  stale rows are made again by the next snakemake{why}"]
+
+
+def is_visited(store: Path) -> bool:
+    """Whether a job holds a chunk's lock."""
     try:
-        with (store.directory / "lock").open("r") as file:
+        with (store / "lock").open("r") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute
 
-from snakestudy.layout import RESERVED_METRICS, STEP, Layout
+from snakestudy.layout import ONLY_STEP, RESERVED_METRICS, Layout, metadata_table
+from snakestudy.results.current import CurrentStudy
+from snakestudy.results.progress import all_succeeded, finished_state
+from snakestudy.storage.chunk_store import footer_in
+from snakestudy.storage.documents import ChunkEntry, Footer, PlanRecord
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
-from snakestudy.storage.record import load_record
-from snakestudy.storage.state import State
+from snakestudy.storage.record import planned_study
 from snakestudy.tables.arrow import (
     cast_to,
     common_schema,
@@ -28,22 +31,22 @@ from snakestudy.tables.arrow import (
 )
 
 
-def make(layout: Layout) -> None:
+def make_task_table(layout: Layout) -> None:
     """Bring results/ in line with the newest plan: see the functions below."""
     back_to_now(layout.published())
-    record = load_record(layout)
-    chunks = list(record["chunks"])
-    remove_unowned(layout, set(chunks), set(record["metrics"]))
-    for table in ("metadata", *record["metrics"]):
-        unify([layout.output(table, chunk) for chunk in chunks])
-    footer = {"study": record["study"], "plan": record["plan"], "table": "tasks"}
-    write(task_table(layout, chunks), layout.tasks, footer)
+    record = planned_study(layout, str(layout.results))
+    tables = [*map(metadata_table, record.steps), *record.metrics]
+    remove_unowned(layout, record)
+    for table in tables:
+        unify([layout.output(table, chunk) for chunk in record.chunks])
+    footer = Footer(record.study, record.plan, "tasks")
+    write(task_table(layout, record.chunks), layout.tasks, footer.to_json())
 
 
-def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
+def task_table(layout: Layout, chunks: Mapping[str, ChunkEntry]) -> pa.Table:
     """Every active task: task_id, seq, parameters, chunk, plan (that added it), status."""
     tables = []
-    for chunk in chunks:
+    for chunk, entry in chunks.items():
         ordered = Manifest.load(layout.manifest(chunk))
         manifest = ordered.of_active()
         own = manifest.table
@@ -54,7 +57,7 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
             **dict(zip(parameters.column_names, parameters.columns, strict=True)),
             "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
-            "status": _statuses(layout, ordered, own["task_id"]),
+            "status": _statuses(layout, chunk, entry, own["task_id"]),
         }
         tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
@@ -66,13 +69,12 @@ def task_table(layout: Layout, chunks: Sequence[str]) -> pa.Table:
     return table if is_sorted else table.sort_by("seq")
 
 
-def _statuses(layout: Layout, manifest: Manifest, tasks: pa.ChunkedArray) -> Any:
+def _statuses(layout: Layout, chunk: str, entry: ChunkEntry, tasks: pa.ChunkedArray) -> Any:
     """The status of each of a chunk's active tasks, without reading them if all succeeded."""
-    state = State.load(layout.chunk_store(manifest.chunk))
-    is_current = state is not None and state.manifest == manifest.hash
-    if is_current and {row.status for row in state.rows} == {"success"}:
+    state = finished_state(layout, chunk, entry)
+    if state is not None and all_succeeded(state, entry, CurrentStudy({})):
         return pa.repeat("success", len(tasks))
-    metadata = read(layout.metadata(manifest.chunk), ["task_id", "status"])
+    metadata = read(layout.metadata(ONLY_STEP, chunk), ["task_id", "status"])
     return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"]
 
 
@@ -90,30 +92,34 @@ def unify(paths: Sequence[Path]) -> None:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def remove_unowned(layout: Layout, chunks: set[str], metrics: set[str]) -> None:
-    """Remove from results/ the files of ours that no active chunk or metric owns."""
-    directories = [path for path in layout.results.iterdir() if path.is_dir()]
-    tables = {path: metrics for path in directories if path.name not in RESERVED_METRICS}
-    tables[layout.results / "metadata" / STEP] = {STEP}
-    for directory, owners in tables.items():
-        if directory.name.startswith("."):
+def remove_unowned(layout: Layout, record: PlanRecord) -> None:
+    """Remove from results/ the files of ours that no active chunk, metric or step owns."""
+    owned = {*record.metrics, *map(metadata_table, record.steps)}
+    directories = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]
+    for directory in directories:
+        table = str(directory.relative_to(layout.results))
+        if table in RESERVED_METRICS:
             continue
         for path in directory.glob("*.parquet"):
-            if path.stem in chunks and directory.name in owners:
+            if table in owned and path.stem in record.chunks:
                 continue
-            made = footer_of(schema_of(path))
-            table = "metadata" if directory.name == STEP else directory.name
-            if (made.get("chunk"), made.get("table")) == (path.stem, table):  # no copy of users'
+            if _lies_where_it_was_written(path, table):  # no copy of the users'
                 path.unlink()
-        if directory.name not in owners and not any(directory.iterdir()):
+        if table not in owned and not any(directory.iterdir()):
             directory.rmdir()
+
+
+def _lies_where_it_was_written(path: Path, table: str) -> bool:
+    footer = footer_in(schema_of(path), path)
+    written = metadata_table(footer.step) if footer.table == "metadata" else footer.table
+    return (footer.chunk, written) == (path.stem, table)
 
 
 def _parameters_first(schemas: list[pa.Schema]) -> pa.Schema:
     """One schema for all: task_id, every parameter of any file, then the files' own columns."""
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, None] = {}
     for schema in schemas:
-        parameters.update(dict.fromkeys(footer_of(schema).get("parameters", ())))
+        parameters.update(dict.fromkeys(Footer.of(footer_of(schema), "").parameters))
     union = common_schema(schemas)
     names = ["task_id", *(name for name in parameters if name in union.names)]
     return pa.schema(union.field(name) for name in [*names, *(set_minus(union.names, names))])

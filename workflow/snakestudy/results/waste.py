@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.messages import aligned, pluralize
 from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
 
 
@@ -30,10 +30,10 @@ class Waste:
     directories: list[Path]
 
 
-def find(record: dict[str, Any], layout: Layout, declared: set[str]) -> Waste:
+def find_waste(record: PlanRecord, layout: Layout, declared: set[str]) -> Waste:
     """What there is of tasks that the newest plan does not have and nothing declares."""
     rows, needed = {}, set(declared)
-    for chunk in record["chunks"]:
+    for chunk in record.chunks:
         manifest = Manifest.of(layout, chunk)
         if manifest is None:
             raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake first.")
@@ -43,11 +43,12 @@ def find(record: dict[str, Any], layout: Layout, declared: set[str]) -> Waste:
         )
         if there:
             rows[chunk] = there
-    started = {path.parent.name for path in layout.store.glob("*/manifest.parquet")}
     chunks = [
         chunk
-        for chunk in sorted(started - record["chunks"].keys())
-        if (manifest := Manifest.of(layout, chunk)) and needed.isdisjoint(manifest.ids)
+        for chunk in layout.started()
+        if chunk not in record.chunks
+        and (manifest := Manifest.of(layout, chunk))
+        and needed.isdisjoint(manifest.ids)
     ]
     directories = [path for path in _run_directories(layout) if path.name not in needed]
     return Waste(rows, chunks, directories)
@@ -58,7 +59,7 @@ def _run_directories(layout: Layout) -> Iterator[Path]:
         yield from sorted(path for path in group.iterdir() if len(path.name) == 16)
 
 
-def describe(waste: Waste, layout: Layout) -> str:
+def describe_waste(waste: Waste, layout: Layout) -> str:
     """A table of what can go, and how large it is."""
     stores = [layout.chunk_store(chunk) for chunk in waste.chunks]
     tasks = sum(map(len, waste.rows.values()))
@@ -75,7 +76,7 @@ def _megabytes(paths: Sequence[Path]) -> str:
     return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:,.1f}"
 
 
-def remove(waste: Waste, layout: Layout) -> None:
+def remove_waste(waste: Waste, layout: Layout) -> None:
     """Remove it.
 
     Raises:

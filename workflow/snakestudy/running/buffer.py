@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from snakestudy.layout import STEP
 from snakestudy.running.metrics import RowBuffer
 from snakestudy.running.result import FIELDS, BatchResult, MetricRows
 from snakestudy.storage.manifest import Manifest
@@ -41,21 +40,21 @@ class ResultBuffer:
         for name, rows in result.metrics.items():
             self._metrics[name].add(rows)
 
-    def tables(self, manifest: Manifest, plan: int) -> dict[str, pa.Table]:
+    def tables(self, manifest: Manifest, step: str, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
         parameters = manifest.published()
-        tables = {"metadata": _beside(parameters, self.index, self._metadata(plan))}
+        tables = {"metadata": _beside(parameters, self.index, self._metadata(step, plan))}
         for name, rows in self._metrics.items():
             columns = {key: array(values) for key, values in rows.buffer.columns.items()}
             tables[name] = _beside(parameters, rows.index(), columns)
         return tables
 
-    def _metadata(self, plan: int) -> dict[str, pa.Array]:
+    def _metadata(self, step: str, plan: int) -> dict[str, pa.Array]:
         count, fields = len(self), self.columns
         status = ["failure" if error else "success" for error in fields["error"]]
         microseconds = [int(second * 1e6) for second in fields["started"]]
         return {
-            "step": pa.repeat(STEP, count),
+            "step": pa.repeat(step, count),
             "status": pa.array(status, pa.string()),
             "started": pa.array(microseconds, pa.timestamp("us", tz="UTC")),
             "seconds": pa.array(fields["seconds"], pa.float64()),

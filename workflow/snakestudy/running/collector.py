@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import time
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from snakestudy.errors import Stopped
 from snakestudy.layout import Layout, aside
@@ -18,6 +16,7 @@ from snakestudy.running.plan_notes import PlanNotes
 from snakestudy.running.progress import Progress
 from snakestudy.running.result import BatchResult
 from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
 
 PART_SECONDS = 5.0
@@ -42,7 +41,7 @@ class Collector:
         manifest: Manifest,
         context: RunContext,
         layout: Layout,
-        footer: Mapping[str, Any],
+        footer: Footer,
         untried: set[int],
         total: int,
         may_repeat: bool,
@@ -54,14 +53,14 @@ class Collector:
         self._footer = footer
         self._untried = untried
         self._may_repeat = may_repeat and bool(context.task.mem_mb)
-        self._stops_at_failure = manifest.order["on_failure"] == "stop"
+        self._stops_at_failure = manifest.spec.on_failure == "stop"
         self._progress = Progress(manifest.chunk, total)
         self._files = FileHashes.load(layout.file_hashes)
         self._buffer = self._empty_buffer()
         self._flushed = time.monotonic()
 
     def _empty_buffer(self) -> ResultBuffer:
-        return ResultBuffer(self._manifest.order["metrics"])
+        return ResultBuffer(self._manifest.spec.steps[self._context.step].metrics)
 
     def take(self, result: BatchResult) -> None:
         """Keep what a worker handed over; write a part when it is time.
@@ -105,7 +104,7 @@ class Collector:
         if not self._buffer:
             return
         self.check_files()
-        tables = self._buffer.tables(self._manifest, self._context.plan)
+        tables = self._buffer.tables(self._manifest, self._context.step, self._context.plan)
         self._store.add(tables, self._footer)
         self._clear_directories(self._buffer.index, self._buffer.columns["error"])
         self._buffer = self._empty_buffer()

@@ -20,7 +20,8 @@ class RunContext:
     """What all tasks of a visit have in common.
 
     Attributes:
-        chunk, plan: what ordered them.
+        step: the one that is run; task: what it runs.
+        chunk, plan: what ordered it.
         parameters: their names.
         files: path -> SHA-256 of what they were planned with.
         run_dirs: which run directories are left.
@@ -29,6 +30,7 @@ class RunContext:
         fixed_directory: there and empty, of a task that runs by itself in the foreground.
     """
 
+    step: str
     task: Task
     chunk: str
     plan: int
@@ -42,17 +44,18 @@ class RunContext:
 
     @classmethod
     def of(
-        cls, manifest: Manifest, plan: int, runs: Path, deadline: float | None = None
+        cls, manifest: Manifest, step: str, plan: int, runs: Path, deadline: float | None = None
     ) -> RunContext:
         """As a manifest of the study in the working directory orders it."""
-        order = manifest.order
+        ordered = manifest.spec.steps[step]
         return cls(
-            task=Task.of(order["task"]),
+            step=step,
+            task=ordered.task,
             chunk=manifest.chunk,
             plan=plan,
             parameters=tuple(manifest.parameters),
-            files=order["files"],
-            run_dirs=order["run_dirs"],
+            files=ordered.files,
+            run_dirs=manifest.spec.run_dirs,
             study=Path.cwd(),
             runs=runs.absolute(),
             deadline=deadline,

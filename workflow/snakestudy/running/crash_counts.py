@@ -28,11 +28,11 @@ class CrashCounts:
         records: the file that tells which tasks are running (see `Pool`).
     """
 
-    def __init__(self, store: Path, digest: str, current: Collection[str]) -> None:
+    def __init__(self, store: Path, step: str, digest: str, current: Collection[str]) -> None:
         self.records = store / "running"
         self._file = store / "strikes.json"
         self._manifest = store / "manifest.parquet"
-        self._digest, self._current = digest, current
+        self._step, self._digest, self._current = step, digest, current
 
     def take_stock(self) -> set[str]:
         """Count the tasks that the last visit, if it died, was at; those that have failed so.
@@ -53,7 +53,7 @@ class CrashCounts:
             manifest = Manifest.load(self._manifest)
         except (OSError, ValueError, KeyError):
             return []
-        if manifest.order["digest"] not in self._current:
+        if manifest.spec.steps[self._step].digest not in self._current:
             return []
         size, ids = RUNNING_RECORD.size, manifest.ids
         places = range(0, len(records) - size + 1, size)

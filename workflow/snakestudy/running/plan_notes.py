@@ -17,7 +17,7 @@ class PlanNotes:
     def __init__(self, layout: Layout, plan: int) -> None:
         self._plan = plan
         self._first = layout.store / f"first.{plan}"
-        self._stop = layout.store / f"stopped.{plan}"
+        self._stop = layout.stop_note(plan)
         self._is_first_known = False  # there is nothing more to learn from its first tasks
 
     def count_first(self, errors: Iterable[str | None]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from snakestudy.files import read_json
 from snakestudy.layout import aside
+from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.running.result import FIELDS
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def open_directory(context: RunContext, spec: TaskSpec, attempt: int) -> tuple[P
     if not context.continues:
         return directory if context.fixed_directory else fresh_directory(directory), attempt
     note = read_note(directory)
-    is_continued = note.get("status") in ("running", "failure")
-    if is_continued and what_ran(note.get("digest", "")) == what_ran(spec.digest):
+    if note.get("status") in ("running", "failure") and is_made_by(note, spec.digest):
         attempt = note["attempt"] + 1
         (directory / "results.json").unlink(missing_ok=True)
     elif not context.fixed_directory:
@@ -74,10 +74,11 @@ def read_note(directory: Path) -> dict[str, Any]:
     return read_json(directory / "task.json", {})
 
 
+def is_made_by(note: dict[str, Any], digest: str) -> bool:
+    """Whether a run directory was made by what ran, on the inputs, that a row's digest tells."""
+    noted = RowDigest.parse(note.get("digest", ""))
+    return noted.what_ran == RowDigest.parse(digest).what_ran
+
+
 def _write_note(directory: Path, note: dict[str, Any]) -> None:
     (directory / "task.json").write_text(json.dumps(note))
-
-
-def what_ran(digest: str) -> str:
-    """The part of a row's digest that is not about how its metrics were read."""
-    return digest.partition(" ")[0]

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from snakestudy.config.inputs import inputs_digest, is_per_task
 from snakestudy.errors import RowError, Stopped
-from snakestudy.provenance.row_digest import inputs_in
+from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.running.command_call import CommandCall
 from snakestudy.running.environment import shared_environment, values_of
 from snakestudy.running.function_call import DebugHook, FunctionCall
 from snakestudy.running.metrics import TaskMetrics
 from snakestudy.running.result import FIELDS, Result, error_line
-from snakestudy.running.run_directory import note_result, open_directory, read_note, what_ran
+from snakestudy.running.run_directory import is_made_by, note_result, open_directory, read_note
 from snakestudy.running.staging import stage
 from snakestudy.values import nest
 
@@ -99,7 +99,7 @@ class Runner:
         note = read_note(directory)
         if not note or not spec.reread or self.context.task.function:
             return None
-        if note.get("status") != "success" or what_ran(note["digest"]) != what_ran(spec.reread):
+        if note.get("status") != "success" or not is_made_by(note, spec.reread):
             return None
         os.chdir(directory)  # as it was when they were read first
         result = Result(**{**{name: note[name] for name in FIELDS}, "digest": spec.reread})
@@ -142,5 +142,5 @@ class Runner:
             self._file_hashes = FileHashes()
         hashes, study = self._file_hashes, self.context.study
         digest = inputs_digest(self.context.task, values, lambda p: hashes.sha256(str(study / p)))
-        if digest != inputs_in(spec.digest):
+        if digest != RowDigest.parse(spec.digest).inputs:
             raise Stopped(f"input files of task {spec.task_id} changed since the plan")

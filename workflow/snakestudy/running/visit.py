@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.util import cache_from_source
 from math import fsum
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pyarrow as pa
 
@@ -26,10 +26,11 @@ from snakestudy.running.pending import pending
 from snakestudy.running.result import BatchResult, Result
 from snakestudy.running.signals import signals_stop, signals_wait
 from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.documents import Footer, StepSpec
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import project
-from snakestudy.storage.state import RowCount, State, limits_of
+from snakestudy.storage.state import RowCount, State, StepState, limits_of
 from snakestudy.tables.arrow import rows_with
 
 
@@ -57,6 +58,7 @@ class Visit:
     """
 
     manifest: Manifest
+    step: str
     sha256: str
     layout: Layout
     plan: int
@@ -65,8 +67,9 @@ class Visit:
     job: Job
 
     @property
-    def order(self) -> dict[str, Any]:
-        return self.manifest.order
+    def ordered(self) -> StepSpec:
+        """What the manifest says of this step."""
+        return self.manifest.spec.steps[self.step]
 
     @property
     def store(self) -> Store:
@@ -80,12 +83,12 @@ class Visit:
         store = self.store
         with store.lock():
             self._set_aside_damaged()
-            directory, order = store.directory, self.order
-            crashes = CrashCounts(directory, order["digest"], order["accepts"])
+            directory, ordered = store.directory, self.ordered
+            crashes = CrashCounts(directory, self.step, ordered.digest, ordered.current_digests)
             crashed = crashes.take_stock()
             self.manifest.save(directory / "manifest.parquet")
             rows = store.last_rows()
-            batch = pending(self.manifest, rows)
+            batch = pending(self.manifest, self.step, rows)
             if batch:
                 # Should this visit end early, its chunk counts as unfinished and is ordered anew.
                 if state := State.load(directory):
@@ -108,7 +111,8 @@ class Visit:
         from snakestudy.running.collector import Collector
         from snakestudy.running.pool import Pool
 
-        context = RunContext.of(self.manifest, self.plan, self.layout.runs, self.job.deadline())
+        deadline = self.job.deadline()
+        context = RunContext.of(self.manifest, self.step, self.plan, self.layout.runs, deadline)
         failed, batch = _split(batch, crashed)
         pairs = zip(batch.index, batch.tried, strict=True)
         collector = Collector(
@@ -126,7 +130,7 @@ class Visit:
             attempt = spec.tried + 1
             result = Result(time.time(), attempt=attempt, error=ERROR, digest=spec.digest)
             collector.take(BatchResult.of_failure(spec, result))
-        size = max(1, min(self.order["workers"], len(batch)))
+        size = max(1, min(self.manifest.spec.workers, len(batch)))
         with signals_stop():
             pool = Pool(batch, context, self.forks, size, crashes.records, self.log)
             try:
@@ -148,7 +152,7 @@ class Visit:
 
     def _forget_bytecode(self) -> None:
         """Python takes bytecode for current by its source's size and whole seconds of time."""
-        for path in self.order["files"]:
+        for path in self.ordered.files:
             if path.endswith(".py"):
                 Path(cache_from_source(path)).unlink(missing_ok=True)
 
@@ -166,28 +170,31 @@ class Visit:
             raise Stopped(f"{len(active) - len(active_rows)} tasks have no row")
         store, footer = self.store, self._footer()
         part = store.compact(self.manifest, rows, footer)
-        limits = limits_of(self.order["task"])
-        state = State(self.manifest.hash, limits, _counted(active_rows))
+        step = StepState(limits_of(self.ordered.task), _counted(active_rows))
+        state = State(self.manifest.hash, {self.step: step})
         state.save(store.directory)
-        names = [*self.order["metrics"], "metadata"]
+        names = [*self.ordered.metrics, "metadata"]
         links = project(store, part, names, self.layout, self.manifest, footer)
         replace(state, manifest_sha256=self.sha256, links=links).save(store.directory)
 
-    def _footer(self) -> dict[str, Any]:
+    def _footer(self) -> Footer:
         """Of the parts of the store that this visit writes."""
-        order = self.order
-        return {
-            "study": order["study"],
-            "chunk": self.manifest.chunk,
-            "plan": self.plan,
-            "digest": order["digest"],
-            "parameters": self.manifest.parameters,
-            "derive": order["derive"],
-            "defaults": order["defaults"],
-        }
+        spec = self.manifest.spec
+        return Footer(
+            study=spec.study,
+            plan=self.plan,
+            chunk=self.manifest.chunk,
+            step=self.step,
+            digest=self.ordered.digest,
+            parameters=tuple(self.manifest.parameters),
+            derive=spec.derive,
+            defaults=spec.defaults,
+        )
 
 
-def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, job: Job) -> None:
+def visit(
+    manifest_path: Path, step: str, layout: Layout, log: Path, forks: ForkServer, job: Job
+) -> None:
     """Visit a chunk; its workers print to the log.
 
     Raises:
@@ -199,7 +206,7 @@ def visit(manifest_path: Path, layout: Layout, log: Path, forks: ForkServer, job
         raise UserError(f"is the manifest of chunk {manifest.chunk}", file=str(manifest_path))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        Visit(manifest, sha256, layout, layout.newest_plan(), file, forks, job).run()
+        Visit(manifest, step, sha256, layout, layout.newest_plan(), file, forks, job).run()
 
 
 def _counted(rows: pa.Table) -> tuple[RowCount, ...]:

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +20,10 @@ import pyarrow as pa
 
 from snakestudy.errors import UserError
 from snakestudy.files import HOST
-from snakestudy.provenance.row_digest import metrics_in
+from snakestudy.provenance.row_digest import RowDigest
+from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.task_rows import READ, TaskRow, as_rows
 from snakestudy.tables.arrow import (
     Unreadable,
     concat,
@@ -35,21 +37,7 @@ from snakestudy.tables.arrow import (
     write,
 )
 
-_READ = ("status", "digest", "attempt", "seconds", "plan")
 T = TypeVar("T")
-REMADE = ("parameters", "derive", "defaults")  # a part that differs in these is made anew
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A task's last row, as far as a visit needs it."""
-
-    status: str
-    digest: str
-    attempt: int
-    seconds: float
-    plan: int
-    part: int
 
 
 @dataclass(frozen=True)
@@ -86,11 +74,14 @@ class Store:
             file.flush()
             yield
 
-    def numbers(self) -> list[int]:
+    def part_numbers(self) -> list[int]:
         """The parts that are there, oldest first."""
         if not self.parts.is_dir():
             return []
         return sorted(int(path.name) for path in self.parts.iterdir() if path.name.isdigit())
+
+    def part(self, number: int) -> Path:
+        return self.parts / f"{number:06d}"
 
     def at_once(self, read_parts: Callable[[list[int]], T]) -> T:
         """What is read from the parts that are there, as of one moment.
@@ -98,14 +89,14 @@ class Store:
         A reader does not hold the lock: where a visit replaced parts meanwhile, it reads again.
         """
         while True:
-            numbers = self.numbers()
+            numbers = self.part_numbers()
             try:
                 found = read_parts(numbers)
             except (Unreadable, FileNotFoundError):
-                if set(numbers) <= set(self.numbers()):
+                if set(numbers) <= set(self.part_numbers()):
                     raise
                 continue
-            if set(numbers) <= set(self.numbers()):
+            if set(numbers) <= set(self.part_numbers()):
                 return found
 
     def last_rows(self) -> pa.Table:
@@ -117,7 +108,7 @@ class Store:
         found = []
         for number in numbers:
             try:
-                table = read(self.table("metadata", number), ["task_id", *_READ])
+                table = read(self.table("metadata", number), ["task_id", *READ])
             except (Unreadable, FileNotFoundError):
                 continue  # the next visit sets the part aside
             part = pa.repeat(number, len(table))
@@ -126,9 +117,9 @@ class Store:
             return found[0]
         if not found:
             nothing = pa.array([], pa.string())
-            return pa.table(dict.fromkeys(("task_id", *_READ, "part"), nothing))
+            return pa.table(dict.fromkeys(("task_id", *READ, "part"), nothing))
         table = pa.concat_tables(found)
-        last = {task: at for at, task in enumerate(table["task_id"].to_pylist())}
+        last = {task_id: row for row, task_id in enumerate(table["task_id"].to_pylist())}
         return take_rows(table, sorted(last.values()))
 
     def rows(self) -> dict[str, TaskRow]:
@@ -141,20 +132,20 @@ class Store:
         Args:
             tasks: those of the chunk; a part with others is of another manifest, now lost.
         """
-        part = self.parts / f"{number:06d}"
+        part = self.part(number)
         try:
             metadata = read(part / "metadata.parquet")
-            footers = {"metadata": footer_of(metadata.schema)}
-            names = footers["metadata"].get("tables") or [f.stem for f in part.glob("*.parquet")]
+            footers = {"metadata": footer_in(metadata.schema, part)}
+            names = footers["metadata"].tables or [f.stem for f in part.glob("*.parquet")]
             for name in set(names) - {"metadata"}:
-                footers[name] = footer_of(read(part / f"{name}.parquet").schema)
+                footers[name] = footer_in(read(part / f"{name}.parquet").schema, part)
         except (Unreadable, FileNotFoundError):
             return False
-        is_per_task = all(
-            (footer.get("chunk"), footer.get("table")) == (self.directory.name, name)
+        is_this_chunk = all(
+            (footer.chunk, footer.table) == (self.directory.name, name)
             for name, footer in footers.items()
         )
-        return is_per_task and None not in index_in(metadata["task_id"], tasks)
+        return is_this_chunk and None not in index_in(metadata["task_id"], tasks)
 
     def set_aside_damaged(self, tasks: pa.ChunkedArray) -> list[Path]:
         """Take parts out of use that are not as they were written; where they lie now.
@@ -162,28 +153,27 @@ class Store:
         Their tasks have no row any more, and run again. tasks: as in `is_whole`.
         """
         found = []
-        for number in self.numbers():
-            part = self.parts / f"{number:06d}"
+        for number in self.part_numbers():
+            part = self.part(number)
             if not self.is_whole(number, tasks):
                 found.append(part.rename(self.parts / f"damaged-{number:06d}-{time.time_ns()}"))
         return found
 
     def table(self, name: str, part: int) -> Path:
-        return self.parts / f"{part:06d}" / f"{name}.parquet"
+        return self.part(part) / f"{name}.parquet"
 
-    def add(
-        self, tables: Mapping[str, pa.Table], footer: Mapping[str, Any], *, sync: bool = False
-    ) -> int:
+    def add(self, tables: Mapping[str, pa.Table], footer: Footer, *, sync: bool = False) -> int:
         """Add a part; returns its number. sync: once it is on the disk."""
-        number = max(self.numbers(), default=0) + 1
+        number = max(self.part_numbers(), default=0) + 1
         temporary = self.parts / f".{number:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
-        footer = {**footer, "tables": sorted(tables)}
+        footer = replace(footer, tables=tuple(sorted(tables)))
         for name, table in tables.items():
-            write(table, temporary / f"{name}.parquet", {**footer, "table": name}, sync=sync)
+            path = temporary / f"{name}.parquet"
+            write(table, path, replace(footer, table=name).to_json(), sync=sync)
         if sync:
             sync_to_disk(temporary)
-        temporary.rename(self.parts / f"{number:06d}")
+        temporary.rename(self.part(number))
         if sync:
             sync_to_disk(self.parts)
         return number
@@ -195,49 +185,49 @@ class Store:
             Unreadable: for one that is damaged.
         """
         digests = set(read(outputs["metadata"], ["digest"])["digest"].to_pylist())
-        had = {metric for digest in digests for metric in metrics_in(digest)}
-        tables = sorted({"metadata", *had.intersection(metrics)})
+        had = {metric for digest in digests for metric, _ in RowDigest.parse(digest).metrics}
+        tables = tuple(sorted({"metadata", *had.intersection(metrics)}))
         part = self.parts / ".restored"
         shutil.rmtree(part, ignore_errors=True)
         for name, path in outputs.items():
             table = read(path)
-            footer = {**footer_of(table.schema), "table": name, "tables": tables}
-            write(table, part / f"{name}.parquet", footer)
+            footer = replace(footer_in(table.schema, path), table=name, tables=tables)
+            write(table, part / f"{name}.parquet", footer.to_json())
         part.rename(self.parts / "000001")
 
     def drop(self, tasks: set[str]) -> None:
         """Remove the rows of tasks; for their next visit they never ran."""
         manifest = Manifest.load(self.directory / "manifest.parquet")
         rows = self.last_rows()
-        keep = [at for at, task in enumerate(rows["task_id"].to_pylist()) if task not in tasks]
-        rows = take_rows(rows, keep)
-        made = footer_of(schema_of(self.table("metadata", self.numbers()[-1])))
-        self._replace(manifest, rows, made)
+        ids = rows["task_id"].to_pylist()
+        rows = take_rows(rows, [row for row, task_id in enumerate(ids) if task_id not in tasks])
+        self._replace(manifest, rows, self._footer(self.part_numbers()[-1]))
 
-    def compact(self, manifest: Manifest, rows: pa.Table, footer: dict[str, Any]) -> int:
+    def _footer(self, number: int) -> Footer:
+        """The footer of a part's metadata."""
+        path = self.table("metadata", number)
+        return footer_in(schema_of(path), path)
+
+    def compact(self, manifest: Manifest, rows: pa.Table, footer: Footer) -> int:
         """Make one part of the last rows, in the manifest's order; returns its number.
 
         Nothing is done if there is one part that fits already.
         """
-        numbers = self.numbers()
+        numbers = self.part_numbers()
         if len(numbers) == 1:
-            made = footer_of(schema_of(self.table("metadata", numbers[0])))
-            if all(made.get(name) == footer[name] for name in REMADE):
+            made = self._footer(numbers[0])
+            if _shown_by(made) == _shown_by(footer):
                 return numbers[0]
         return self._replace(manifest, rows, footer)
 
-    def _replace(self, manifest: Manifest, rows: pa.Table, footer: Mapping[str, Any]) -> int:
+    def _replace(self, manifest: Manifest, rows: pa.Table, footer: Footer) -> int:
         """Put one part with these last rows in the place of all parts; returns its number."""
-        numbers = self.numbers()
-        names = {
-            path.stem
-            for number in numbers
-            for path in (self.parts / f"{number:06d}").glob("*.parquet")
-        }
-        positions = {number: [] for number in numbers}
-        for at, number in enumerate(rows["part"].to_pylist()):
-            positions[number].append(at)
-        last = {number: take_rows(rows, own)["task_id"] for number, own in positions.items()}
+        numbers = self.part_numbers()
+        names = {path.stem for number in numbers for path in self.part(number).glob("*.parquet")}
+        rows_in: dict[int, list[int]] = {number: [] for number in numbers}
+        for row, number in enumerate(rows["part"].to_pylist()):
+            rows_in[number].append(row)
+        last = {number: take_rows(rows, places)["task_id"] for number, places in rows_in.items()}
         published = manifest.published()
         tables = {}
         for name in sorted(names):
@@ -245,7 +235,7 @@ class Store:
             tables[name] = with_parameters(concat([p for p in parts if p is not None]), published)
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
-            (self.parts / f"{old:06d}").rename(self.parts / f".{old:06d}")
+            self.part(old).rename(self.parts / f".{old:06d}")
         for old in self.parts.glob(".*"):
             shutil.rmtree(old)
         return number
@@ -256,31 +246,31 @@ class Store:
         if not path.exists():
             return None
         table = read(path)
-        parameters = footer_of(table.schema).get("parameters", [])
+        parameters = footer_in(table.schema, path).parameters
         table = table.drop_columns([p for p in parameters if p in table.column_names])
         return rows_with(table, tasks)
 
 
-def as_rows(table: pa.Table) -> dict[str, TaskRow]:
-    """task_id -> its row, of `Store.last_rows`."""
-    columns = [table[name].to_pylist() for name in ("task_id", *_READ, "part")]
-    return {task_id: TaskRow(*values) for task_id, *values in zip(*columns, strict=True)}
-
-
-def rows_of(metadata: Path) -> dict[str, TaskRow]:
-    """task_id -> its row in a table of metadata that is no part.
-
-    Raises:
-        Unreadable, FileNotFoundError
+def footer_in(schema: pa.Schema, file: Path) -> Footer:
     """
-    table = read(metadata, ["task_id", *_READ])
-    return as_rows(table.append_column("part", pa.repeat(0, len(table))))
+    Raises:
+        UserError: if it is of a newer format.
+    """
+    return Footer.of(footer_of(schema), str(file))
+
+
+def _shown_by(footer: Footer) -> tuple[Any, ...]:
+    """What decides which parameters a part shows, and their values; others are made anew."""
+    return footer.parameters, footer.derive, footer.defaults
 
 
 def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
-    at = index_in(table["task_id"], published["task_id"])
-    own = take_rows(table.drop_columns(["task_id"]), sorted(range(len(at)), key=at.__getitem__))
-    parameters = take_rows(published, sorted(at))
-    columns = [*parameters.columns, *own.columns]
-    return pa.table(columns, names=[*parameters.column_names, *own.column_names])
+    places = index_in(table["task_id"], published["task_id"])
+    if None in places:
+        raise ValueError("there are rows of tasks that the manifest does not have")
+    order = sorted(range(len(places)), key=lambda row: places[row] or 0)
+    values = take_rows(table.drop_columns(["task_id"]), order)
+    parameters = take_rows(published, [places[row] for row in order])
+    columns = [*parameters.columns, *values.columns]
+    return pa.table(columns, names=[*parameters.column_names, *values.column_names])

@@ -11,7 +11,7 @@ from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.state import State
 
 
-def publish_again(manifest: Path, layout: Layout) -> bool:
+def publish_again(manifest: Path, step: str, layout: Layout) -> bool:
     """Link a chunk's outputs to its store again.
 
     Returns:
@@ -31,7 +31,8 @@ def publish_again(manifest: Path, layout: Layout) -> bool:
     if not same or (store / "running").exists():
         return False
     back_to_now([manifest])
-    return all(link(source, layout.output(name, manifest.stem)) for name, source in sources.items())
+    outputs = {name: layout.projection(name, step, manifest.stem) for name in sources}
+    return all(link(source, outputs[name]) for name, source in sources.items())
 
 
 def link(source: Path, output: Path) -> bool:

@@ -1,10 +1,10 @@
 """Manifests: the order for one chunk, everything that is needed to run its tasks.
 
-Columns: task_id, seq, plan (that added the task), `_active`, `_attempt` (the highest
-try that may be made), `_inputs` (digest of the task's own input files, or null), `_redo`
-(the plan that its row may not be older than), then the parameters. A parameter whose
-values are not all bools, all ints, all floats or all texts is held as JSON, so that every
-value comes out as it went in.
+Columns: task_id, seq, plan (that added the task), `_active`; for each step `_max_attempt.STEP`
+(the highest try that may be made), `_inputs.STEP` (digest of the task's own input files, or
+null), `_not_before_plan.STEP` (the plan that its row may not be older than); then the
+parameters. A parameter whose values are not all bools, all ints, all floats or all texts is held
+as JSON, so that every value comes out as it went in.
 """
 
 from __future__ import annotations
@@ -19,33 +19,47 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from snakestudy.errors import UserError
-from snakestudy.layout import Layout
+from snakestudy.layout import ONLY_STEP, Layout
+from snakestudy.storage.documents import FORMAT, ManifestSpec
 from snakestudy.tables.arrow import array, footer_of, read, write
 
 if TYPE_CHECKING:
     import numpy
 
-_OWN = ("task_id", "seq", "plan", "_active", "_attempt", "_inputs", "_redo")
+_FORMAT_0 = {  # columns as they were called
+    "_attempt": f"_max_attempt.{ONLY_STEP}",
+    "_inputs": f"_inputs.{ONLY_STEP}",
+    "_redo": f"_not_before_plan.{ONLY_STEP}",
+}
+PLANNED = ["task_id", "seq", "_active"]  # the columns that a plan reads of every manifest
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One chunk's order (see `ManifestSpec`) and its tasks."""
+    """One chunk's order and its tasks.
 
-    order: dict[str, Any]
+    Attributes:
+        written_hash: as its file says; None if it is not from a file.
+        part_of: the file, if the table has only some of its columns.
+        format: that its file was written in; only of the newest a hash can be computed again.
+    """
+
+    spec: ManifestSpec
     table: pa.Table
-    part_of: Path | None = None  # the file, if the table has only some of its columns
+    written_hash: str | None = None
+    part_of: Path | None = None
+    format: int = FORMAT
 
     @property
     def chunk(self) -> str:
-        return self.order["chunk"]
+        return self.spec.chunk
 
     @cached_property
     def ids(self) -> list[str]:
         return self.table["task_id"].to_pylist()
 
     @cached_property
-    def numbers(self) -> numpy.ndarray:
+    def task_codes(self) -> numpy.ndarray:
         """The task_ids as 64-bit numbers (see `tables.task_ids`)."""
         from snakestudy.tables.task_ids import as_numbers  # with numpy, which visits do without
 
@@ -61,29 +75,45 @@ class Manifest:
 
     @cached_property
     def hash(self) -> str:
-        """Of all that decides what a visit does.
+        """Of all that decides what a visit does: as its file says, or else computed."""
+        return self.written_hash or self.computed_hash()
 
-        Parameters follow from the task_ids, what is derived and defaults from the order.
-        """
+    def computed_hash(self) -> str:
+        """Parameters follow from the task_ids, what is derived and defaults from the spec."""
         import numpy
 
-        sha = hashlib.sha256(json.dumps(self.order, sort_keys=True).encode())
-        pluralize = [self.table[name].to_numpy() for name in ("_attempt", "_redo")]
-        for values in (self.numbers, self.active, *pluralize):
-            sha.update(numpy.ascontiguousarray(values))
-        inputs = self.table["_inputs"]
-        if inputs.null_count < len(inputs):
-            sha.update(json.dumps(inputs.to_pylist()).encode())
+        sha = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
+        for values in (self.task_codes, self.active):
+            sha.update(numpy.ascontiguousarray(values).data)
+        for step in self.spec.steps:
+            for values in (self.max_attempts(step), self.not_before_plans(step)):
+                sha.update(numpy.ascontiguousarray(values.to_numpy()).data)
+            inputs = self.task_inputs(step)
+            if inputs.null_count < len(inputs):
+                sha.update(json.dumps(inputs.to_pylist()).encode())
         return sha.hexdigest()[:16]
 
-    @property
+    def max_attempts(self, step: str) -> pa.ChunkedArray:
+        """The highest try of each task that may be made."""
+        return self.table[f"_max_attempt.{step}"]
+
+    def not_before_plans(self, step: str) -> pa.ChunkedArray:
+        """The plan that each task's row may not be older than."""
+        return self.table[f"_not_before_plan.{step}"]
+
+    def task_inputs(self, step: str) -> pa.ChunkedArray:
+        """The digest of each task's own input files, or null."""
+        return self.table[f"_inputs.{step}"]
+
+    @cached_property
     def parameters(self) -> list[str]:
-        return [name for name in self.table.column_names if name not in _OWN]
+        named = ("task_id", "seq", "plan")
+        return [n for n in self.table.column_names if n not in named and not n.startswith("_")]
 
     def values(self, name: str) -> list[Any]:
         """A parameter's values as they were declared."""
         values = self.table[name].to_pylist()
-        if name not in self.order["json"]:
+        if name not in self.spec.as_json:
             return values
         return [None if value is None else json.loads(value) for value in values]
 
@@ -91,7 +121,7 @@ class Manifest:
         """task_id and parameters as result tables show them, for every task."""
         columns = {"task_id": self.table["task_id"]}
         for name in self.parameters:
-            as_is = name not in self.order["json"]
+            as_is = name not in self.spec.as_json
             columns[name] = self.table[name] if as_is else array(_flat(self.values(name)))
         return pa.table(columns)
 
@@ -99,23 +129,26 @@ class Manifest:
         """The same order with nothing but its active tasks."""
         if all(self.table["_active"].to_pylist()):
             return self
-        return Manifest(self.order, self.table.filter(self.table["_active"]))
+        return Manifest(self.spec, self.table.filter(self.table["_active"]))
 
     def save(self, path: Path) -> None:
-        write(self.table, path, {"manifest": self.hash, "order": self.order})
+        write(self.table, path, {"manifest": self.hash, "spec": self.spec.to_json()})
 
     @classmethod
     def load(cls, path: Path, columns: list[str] | None = None) -> Manifest:
         """
         Raises:
             OSError, ValueError, KeyError: if there is no manifest.
+            UserError: if it is of a newer format.
         """
         table = read(path, columns)
         footer = footer_of(table.schema)
+        values = footer["spec" if "spec" in footer else "order"]
+        spec = ManifestSpec.of(values, str(path))
+        table = table.replace_schema_metadata(None)
+        table = table.rename_columns([_FORMAT_0.get(name, name) for name in table.column_names])
         part_of = path if columns else None
-        manifest = cls(footer["order"], table.replace_schema_metadata(None), part_of)
-        manifest.__dict__["hash"] = footer["manifest"]
-        return manifest
+        return cls(spec, table, footer["manifest"], part_of, values.get("format", 0))
 
     @classmethod
     def of(cls, layout: Layout, chunk: str, columns: list[str] | None = None) -> Manifest | None:
@@ -135,12 +168,12 @@ class Manifest:
         """
         if self.part_of is None:
             return self
-        found = Manifest.load(self.part_of)
-        if found.hash != self.hash:
+        manifest = Manifest.load(self.part_of)
+        if manifest.hash != self.hash:
             raise UserError(
                 "was changed by another snakemake", file=str(self.part_of), fix="Run it again."
             )
-        return found
+        return manifest
 
 
 def encoded(values: tuple[Any, ...], codes: Any) -> tuple[pa.Array, bool]:

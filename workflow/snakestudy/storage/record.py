@@ -1,4 +1,4 @@
-"""Plan records: the newest one."""
+"""Plan records: the newest one, published or kept in the store."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import json
 
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
+from snakestudy.storage.documents import PlanRecord
 
 
-def load_record(layout: Layout) -> dict | None:
+def load_record(layout: Layout) -> PlanRecord | None:
     """The newest plan record; None before the first plan.
 
     Raises:
-        UserError: if neither of its copies is one.
+        UserError: if neither of its copies is one, or it is of a newer format.
     """
     plan = layout.newest_plan()
     paths = [path for path in (layout.kept_record(plan), layout.record(plan)) if path.exists()]
     for path in paths:
         try:
-            record = json.loads(path.read_text())
-            if record["plan"] == plan:
-                return record
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+            record = PlanRecord.of(json.loads(path.read_text()), str(path))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if record.plan == plan:
+            return record
     if not paths:
         return None
     raise UserError(
@@ -30,3 +31,15 @@ def load_record(layout: Layout) -> dict | None:
         file=" and ".join(map(str, paths)),
         fix="Delete it and run snakemake: the plan before it is taken, and what is finished stays.",
     )
+
+
+def planned_study(layout: Layout, where: str) -> PlanRecord:
+    """The newest plan record of a study that must have one.
+
+    Raises:
+        UserError: if there is none, naming where it was looked for.
+    """
+    record = load_record(layout)
+    if record is None:
+        raise UserError("holds no study that was planned", value=where)
+    return record

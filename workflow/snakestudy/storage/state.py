@@ -8,15 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from snakestudy.config.study import Task
 from snakestudy.files import write_json
-from snakestudy.layout import Layout
-from snakestudy.provenance.row_digest import made_by, metrics_in
+from snakestudy.layout import ONLY_STEP, Layout
+from snakestudy.storage.documents import FORMAT, check_format
 from snakestudy.values import digest_of
 
 
-def limits_of(task: Mapping[str, Any]) -> str:
+def limits_of(task: Task) -> str:
     """The digest of what a task may use; a change of it gives failed tasks another try."""
-    return digest_of([task[name] for name in ("threads", "mem_mb", "runtime", "retries")])
+    return digest_of([task.threads, task.mem_mb, task.runtime, task.retries])
 
 
 class RowCount(NamedTuple):
@@ -28,18 +29,12 @@ class RowCount(NamedTuple):
     tasks: int
     seconds: float
 
-    @property
-    def made_by(self) -> str:
-        """The digest of what ran, without the task's own inputs and the metrics."""
-        return made_by(self.digest)
 
-    @property
-    def read_by(self) -> str:
-        """How its metrics were read, as text."""
-        return self.digest.partition(" ")[2]
+class StepState(NamedTuple):
+    """A step of a chunk after its last finished visit: its limits then, counts of its rows."""
 
-    def metrics(self) -> dict[str, str]:
-        return metrics_in(self.digest)
+    limits: str
+    rows: tuple[RowCount, ...]
 
 
 @dataclass(frozen=True)
@@ -48,30 +43,45 @@ class State:
 
     Attributes:
         manifest: hash of the manifest it was brought up to.
-        limits: digest of the tasks' limits then.
-        rows: counts over its active tasks.
+        steps: step -> its limits and rows.
         manifest_sha256: of the manifest's file.
         links: name -> SHA-256 of the store's files that are its outputs; empty if they are copies.
     """
 
     manifest: str
-    limits: str
-    rows: tuple[RowCount, ...]
+    steps: dict[str, StepState]
     manifest_sha256: str = ""
     links: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> list[RowCount]:
+        """The counts of every step."""
+        return [row for step in self.steps.values() for row in step.rows]
+
     def save(self, directory: Path) -> None:
-        write_json(directory / "state.json", asdict(self))
+        write_json(directory / "state.json", {"format": FORMAT, **asdict(self)})
 
     @classmethod
     def load(cls, directory: Path) -> State | None:
-        """None if the chunk's first visit has not ended, or the file cannot be read."""
+        """None if the chunk's first visit has not ended, or the file cannot be read.
+
+        Raises:
+            UserError: if it is of a newer format.
+        """
+        file = directory / "state.json"
         try:
-            values = json.loads((directory / "state.json").read_text())
-            return cls(**{**values, "rows": tuple(RowCount(*row) for row in values["rows"])})
-        except (OSError, ValueError, KeyError, TypeError):
+            values = json.loads(file.read_text())
+            if check_format(values, str(file)) < 1:
+                values["steps"] = {ONLY_STEP: [values.pop("limits"), values.pop("rows")]}
+            steps = {name: _step_state(*step) for name, step in values["steps"].items()}
+            return cls(values["manifest"], steps, values["manifest_sha256"], values["links"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
-def load_states(layout: Layout, chunks: Iterable[str]) -> dict[str, State | None]:
+def _step_state(limits: str, rows: Iterable[Any]) -> StepState:
+    return StepState(limits, tuple(RowCount(*row) for row in rows))
+
+
+def load_states(layout: Layout, chunks: Iterable[str]) -> Mapping[str, State | None]:
     return {chunk: State.load(layout.chunk_store(chunk)) for chunk in chunks}

@@ -1,0 +1,253 @@
+"""Writing the manifests of a plan: of new chunks, and of chunks that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+import pyarrow as pa
+
+from snakestudy.design import expressions
+from snakestudy.design.columns import Column
+from snakestudy.design.design import Design
+from snakestudy.errors import UserError
+from snakestudy.planning.model import ChunkReview, PlanContext, run_dirs_of
+from snakestudy.provenance.row_digest import RowDigest, needs_run
+from snakestudy.storage.documents import ChunkEntry, ManifestSpec, StepSpec
+from snakestudy.storage.manifest import Manifest, encoded
+from snakestudy.tables.task_ids import as_texts
+
+
+@dataclass(frozen=True)
+class ManifestBuilder:
+    """Writes manifests for one plan."""
+
+    context: PlanContext
+    design: Design
+
+    def new(self, chunk: str, rows: numpy.ndarray, first_seq: int) -> Manifest:
+        """The manifest of a new chunk: these rows of the design."""
+        context = self.context
+        columns: dict[str, Any] = {
+            "task_id": as_texts(self.design.numbers[rows]),
+            "seq": pa.array(numpy.arange(first_seq, first_seq + len(rows))),
+            "plan": _constant(context.number + 1, len(rows)),
+            "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
+            **self._orders_of_step(
+                _constant(1 + context.task.retries, len(rows)),
+                context.files.task_input_digests(self.design, rows),
+                _constant(0, len(rows)),
+            ),
+        }
+        encoded_columns = {n: _encoded(c, rows) for n, c in self.design.columns.items()}
+        spec = self._spec(chunk, self.design.numbers[rows], (), (), _as_json(encoded_columns))
+        return Manifest(spec, pa.table(columns | _values(encoded_columns)))
+
+    def anew(self, review: ChunkReview, keeps: bool) -> Manifest:
+        """The manifest of a chunk that is there, brought up to the study as it is now.
+
+        Args:
+            keeps: whether rows of what changed are accepted as they are.
+        """
+        old = self.context.files.whole_manifest(review.existing)
+        rows = self.design.rows_of(old.task_codes)
+        columns: dict[str, Any] = {name: old.table[name] for name in ("task_id", "seq", "plan")}
+        columns["_active"] = pa.array(review.active)
+        columns |= self._orders_of_step(
+            self._max_attempts(review),
+            self._task_inputs(review, old, rows, keeps),
+            self._not_before_plans(review, old),
+        )
+        names = self._parameters(old)
+        encoded_columns = {n: self._merged(n, rows, old, review.active) for n in names}
+        accepted = self._accepted(review, old.spec, keeps)
+        spec = self._spec(old.chunk, old.task_codes, *accepted, _as_json(encoded_columns))
+        return Manifest(spec, pa.table(columns | _values(encoded_columns)))
+
+    def entry(self, manifest: Manifest, pending: int) -> ChunkEntry:
+        """What a plan record says of a chunk: its manifest, and what its job has to ask for."""
+        return ChunkEntry(
+            manifest.hash,
+            int(manifest.active.sum()),
+            pending,
+            self._mem_mb(manifest),
+            manifest.spec.accepted_digests,
+            manifest.spec.accepted_readings,
+        )
+
+    def _orders_of_step(
+        self, max_attempts: pa.Array, inputs: list[str | None], not_before: pa.Array
+    ) -> dict[str, pa.Array]:
+        """The columns that say what a step has to do for each task."""
+        step = self.context.step
+        return {
+            f"_max_attempt.{step}": max_attempts,
+            f"_inputs.{step}": pa.array(inputs, pa.string()),
+            f"_not_before_plan.{step}": not_before,
+        }
+
+    def _accepted(
+        self, review: ChunkReview, spec: ManifestSpec, keeps: bool
+    ) -> tuple[Iterable[str], Iterable[str]]:
+        """Digests and readings that are accepted: those before, and, if so, what changed."""
+        digests, readings = set(spec.accepted_digests), set(spec.accepted_readings)
+        if keeps:
+            wanted = self.context.current.spec(spec)
+            stale = [RowDigest.parse(row.digest) for row in review.stale]
+            unread = [RowDigest.parse(row.digest) for row in review.unread]
+            digests.update(digest.made_by for digest in stale)
+            lacking = (d for d in stale + unread if not wanted.has_metrics(d))
+            readings.update(digest.reading for digest in lacking)
+        return digests, readings
+
+    def _task_inputs(
+        self, review: ChunkReview, old: Manifest, rows: numpy.ndarray, keeps: bool
+    ) -> list[str | None]:
+        """Digests of tasks' own inputs: as they are now where tasks may run, else as they were."""
+        inputs = old.task_inputs(self.context.step).to_pylist()
+        positions = self._to_run(review, keeps)
+        digests = self.context.files.task_input_digests(self.design, rows[positions])
+        for position, digest in zip(positions.tolist(), digests, strict=True):
+            inputs[position] = digest
+        return inputs
+
+    def _to_run(self, review: ChunkReview, keeps: bool) -> numpy.ndarray:
+        """The tasks that may run, if tasks have inputs of their own."""
+        if not self.context.has_task_inputs:
+            return numpy.zeros(0, dtype=int)
+        manifest, to_run = review.existing.manifest, review.active.copy()
+        rerun = {row.digest for row in review.rerun}
+        rows = self.context.files.rows(manifest.chunk)
+        for position in numpy.flatnonzero(review.active).tolist():
+            row = rows.get(manifest.ids[position])
+            if row is not None and row.status == "success" and (keeps or row.digest not in rerun):
+                to_run[position] = review.redo is not None and review.redo[position]
+        return numpy.flatnonzero(to_run)
+
+    def _not_before_plans(self, review: ChunkReview, old: Manifest) -> pa.Array | pa.ChunkedArray:
+        """The plan that each task's row may not be older than: this one, if it is wanted again."""
+        plans = old.not_before_plans(self.context.step)
+        if review.redo is None or not review.redone:
+            return plans
+        again = numpy.where(review.redo, self.context.number + 1, plans.to_numpy())
+        return pa.array(again.astype(numpy.int32))
+
+    def _max_attempts(self, review: ChunkReview) -> pa.Array:
+        """The highest attempt of each task: that of a failure to be tried again goes on."""
+        current, existing = self.context.current, review.existing
+        tries = 1 + self.context.task.retries
+        spec = current.spec(existing.manifest.spec)
+        max_attempt = current.max_attempt(existing.limits(self.context.step))
+        look = review.failed or not existing.finished
+        rows = self.context.files.rows(existing.manifest.chunk) if look else {}
+        begun = {
+            task_id: row.attempt
+            for task_id, row in rows.items()
+            if row.status != "success" and needs_run(row, spec, max_attempt=max_attempt)
+        }
+        if not begun:
+            return _constant(tries, len(existing.manifest.task_codes))
+        return pa.array([begun.get(i, 0) + tries for i in existing.manifest.ids], pa.int32())
+
+    def _parameters(self, old: Manifest) -> list[str]:
+        """The columns of a chunk that is there; a parameter that the design lost stays."""
+        gone = {*old.spec.derive, *old.spec.defaults} - self.design.columns.keys()
+        remade = {*self.design.derived, *self.context.study.config["defaults"]}
+        names = [n for n in self.design.columns if n in old.parameters or n in remade]
+        return names + [n for n in old.parameters if n not in names and n not in gone]
+
+    def _merged(
+        self, name: str, rows: numpy.ndarray, old: Manifest, active: numpy.ndarray
+    ) -> tuple[pa.Array, bool]:
+        """A column of a chunk: values of the design, of inactive tasks those they had."""
+        column = self.design.columns.get(name)
+        if column is not None and active.all():
+            return _encoded(column, rows)
+        values = old.values(name) if name in old.parameters else [None] * len(rows)
+        positions = numpy.flatnonzero(active)
+        designed = column.take(rows[active]).to_list() if column else [None] * len(positions)
+        for position, value in zip(positions, designed, strict=True):
+            values[position] = value
+        merged = Column.of(values)
+        return encoded(merged.values, merged.codes)
+
+    def _spec(
+        self,
+        chunk: str,
+        tasks: numpy.ndarray,
+        digests: Iterable[str],
+        readings: Iterable[str],
+        as_json: tuple[str, ...],
+    ) -> ManifestSpec:
+        study, current = self.context.study, self.context.current
+        provenance = current.provenance
+        known = self.context.record.digests if self.context.record else {}
+        same = [digest for digest in known if not current.changed(digest)]
+        step = StepSpec(
+            current.step.task,
+            provenance.digest,
+            tuple(sorted({provenance.digest, *same})),
+            provenance.files,
+            provenance.metrics,
+        )
+        return ManifestSpec(
+            chunk=chunk,
+            study=study.name,
+            steps={current.step.name: step},
+            workers=study.config["chunks"]["workers"],
+            run_dirs=run_dirs_of(study),
+            on_failure=study.config["on_failure"],
+            accepted_digests=tuple(sorted(digests)),
+            accepted_readings=tuple(sorted(readings)),
+            derive=self.design.derived_for(tasks),
+            defaults=study.config["defaults"],
+            as_json=as_json,
+        )
+
+    def _mem_mb(self, manifest: Manifest) -> int | None:
+        """The largest request of the tasks; what one asks for may be an expression."""
+        mem_mb = self.context.task.mem_mb
+        if not isinstance(mem_mb, str):
+            return None if mem_mb is None else int(numpy.ceil(mem_mb))
+        rows = self.design.rows_of(manifest.task_codes[manifest.active])
+        place = {"file": self.context.study.file, "key": "task.mem_mb"}
+        try:
+            tree = expressions.parse(mem_mb)
+            columns = self.design.columns
+            reads = [name for name in expressions.names(tree) if name in columns]
+            values = {name: columns[name].take(rows).array() for name in reads}
+            largest = float(numpy.max(expressions.evaluate(tree, values)))
+        except (UserError, TypeError, ValueError) as error:
+            problem = error.problem if isinstance(error, UserError) else str(error)
+            raise UserError(problem, **place) from None
+        if not 0 < largest < numpy.inf:
+            raise UserError(f"gives {largest}", value=mem_mb, **place)
+        return int(numpy.ceil(largest))
+
+
+def _constant(value: int, count: int) -> pa.Array:
+    return pa.array(numpy.full(count, value, dtype=numpy.int32))
+
+
+def _encoded(column: Column, rows: numpy.ndarray) -> tuple[pa.Array, bool]:
+    """Some rows of a column of the design, and whether its values are held as JSON."""
+    codes = column.codes[rows]
+    if column.numbers is not None:
+        return pa.array(column.numbers[codes], mask=codes < 0), False
+    if len(column.values) < len(rows) and len({*map(type, column.values)}) == 1:
+        return encoded(column.values, codes)
+    used, codes = numpy.unique(codes, return_inverse=True)
+    values = tuple(None if code < 0 else column.values[code] for code in used.tolist())
+    is_null = numpy.array([value is None for value in values], dtype=bool)
+    return encoded(values, numpy.where(is_null[codes], -1, codes))
+
+
+def _values(columns: Mapping[str, tuple[pa.Array, bool]]) -> dict[str, pa.Array]:
+    return {name: values for name, (values, _) in columns.items()}
+
+
+def _as_json(columns: Mapping[str, tuple[pa.Array, bool]]) -> tuple[str, ...]:
+    """The names of the columns whose values are held as JSON."""
+    return tuple(name for name, (_, is_json) in columns.items() if is_json)

@@ -1,0 +1,167 @@
+"""The study as it is configured and coded now, to hold rows against; imports no tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from math import inf
+from pathlib import Path
+
+from snakestudy.config.load import load
+from snakestudy.config.study import Step, Study
+from snakestudy.errors import UserError
+from snakestudy.layout import Layout
+from snakestudy.provenance.changes import changes
+from snakestudy.provenance.digests import Provenance, provenance_of, settled
+from snakestudy.provenance.file_hashes import FileHashes
+from snakestudy.provenance.row_digest import RowSpec
+from snakestudy.storage.documents import ChunkEntry, ManifestSpec, PlanRecord
+from snakestudy.storage.state import limits_of
+
+
+@dataclass(frozen=True)
+class CurrentStep:
+    """A step of the study as it is now.
+
+    Attributes:
+        changed: digest of what ran -> what changed since, in words; empty if it is current.
+        max_failures: the attempts after which a failed task is given up.
+        retries_all: whether given-up tasks are tried again.
+    """
+
+    step: Step
+    provenance: Provenance
+    changed: Callable[[str], tuple[str, ...]]
+    max_failures: int
+    retries_all: bool = False
+
+    def spec(self, accepted: ChunkEntry | ManifestSpec) -> RowSpec:
+        """What the rows of a chunk must be to stand.
+
+        Args:
+            accepted: of the chunk, what `on_change: keep` has accepted in it.
+        """
+        return RowSpec(
+            lambda digest: not self.changed(digest),
+            self.provenance.metrics,
+            accepted.accepted_digests,
+            accepted.accepted_readings,
+        )
+
+    def max_attempt(self, limits: str | None) -> float:
+        """The highest attempt that a failed task may make; limits: those when it failed."""
+        if self.retries_all or (limits is not None and limits != limits_of(self.step.task)):
+            return inf
+        return self.max_failures
+
+
+def current_steps(
+    study: Study, record: PlanRecord | None, layout: Layout, hashes: FileHashes
+) -> dict[str, CurrentStep]:
+    """The steps of a study as they are now, by name.
+
+    Raises:
+        UserError: for a file, script or function that is not there.
+    """
+    steps = {}
+    for step in study.steps:
+        provenance = provenance_of(study, step, hashes)
+        text_of = _texts(provenance, layout)
+        if record and step.name in record.steps:
+            before = record.steps[step.name]
+            provenance = settled(provenance, before.metrics, before.readers, text_of)
+        steps[step.name] = CurrentStep(
+            step,
+            provenance,
+            _changed(provenance, record, text_of),
+            study.config["give_up"] * (1 + step.task.retries),
+            study.invocation.get("retry") == "all",
+        )
+    return steps
+
+
+def _texts(provenance: Provenance, layout: Layout) -> Callable[[str], str | None]:
+    """A function: SHA-256 -> the text of that code, as it is now or was once."""
+    study = Path.cwd()
+    paths = {sha: study / path for path, sha in provenance.files.items()}
+
+    def text_of(sha: str) -> str | None:
+        path = paths.get(sha, layout.code / sha)
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    return text_of
+
+
+def _changed(
+    provenance: Provenance, record: PlanRecord | None, text_of: Callable[[str], str | None]
+) -> Callable[[str], tuple[str, ...]]:
+    """A function: digest of what ran -> what changed since, in words.
+
+    Where a parameter has no default, before it had one or again, its first one stands.
+    """
+    digests = record.digests if record else {}
+    first_defaults: dict[str, str] = {}
+    for components in digests.values():
+        for label, value in components.items():
+            if label.startswith("default "):
+                first_defaults.setdefault(label, value)
+
+    @cache
+    def changed(digest: str) -> tuple[str, ...]:
+        if digest == provenance.digest:
+            return ()
+        if digest not in digests:
+            return ("what made them is not known",)
+        before = {**first_defaults, **digests[digest]}
+        return tuple(changes(before, {**first_defaults, **provenance.components}, text_of))
+
+    return changed
+
+
+@dataclass(frozen=True)
+class CurrentStudy:
+    """The steps of a planned study as they are now, as those ask who only read.
+
+    Attributes:
+        problem: why they are not known (a configuration that is being edited, say); what is
+            stale cannot be told then.
+    """
+
+    steps: Mapping[str, CurrentStep]
+    keeps_changed: bool = False
+    problem: str | None = None
+
+    def spec(self, step: str, accepted: ChunkEntry | ManifestSpec) -> RowSpec:
+        """What rows must be to stand; anything, where it is not known or accepted anyway."""
+        if step not in self.steps or self.keeps_changed:
+            return RowSpec(lambda digest: True, {})
+        return self.steps[step].spec(accepted)
+
+    @classmethod
+    def of(cls, record: PlanRecord, layout: Layout, directory: Path) -> CurrentStudy:
+        """As the study's directory holds it; a study without its configuration is as planned."""
+        with _inside(directory):
+            if not Path(record.config_file).exists():
+                return cls({})
+            try:
+                study = load(record.config_file, {}, record)
+                hashes = FileHashes.load(layout.file_hashes)
+                steps = current_steps(study, record, layout, hashes)
+            except UserError as error:
+                return cls({}, problem=str(error))
+        return cls(steps, study.config["on_change"] == "keep")
+
+
+@contextmanager
+def _inside(directory: Path) -> Iterator[None]:
+    """Paths of a study start at its directory; the working directory changes only if need be."""
+    if directory.samefile("."):
+        yield
+    else:
+        with chdir(directory):
+            yield
