@@ -44,7 +44,7 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     channel = socket.socket(fileno=channel_fd).makefile("rwb")
     record = _RunningRecord(records_fd, record_offset)
     context, scratch_path = pickle.load(channel)
-    ending = (lifeline_fd, scratch_path.parent)
+    ending = (lifeline_fd, record, scratch_path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
     scratch = Scratch(scratch_path)
     runner = Runner(context, scratch)
@@ -69,12 +69,21 @@ class _RunningRecord:
     def __init__(self, descriptor: int, offset: int) -> None:
         self._records = mmap.mmap(descriptor, 0)
         self._offset = offset
+        self._lock = threading.Lock()
 
     def begins(self, index: int, attempt: int) -> None:
-        RUNNING_RECORD.pack_into(self._records, self._offset, index + 1, time.monotonic(), attempt)
+        self._write(index + 1, time.monotonic(), attempt)
 
     def clear(self) -> None:
-        RUNNING_RECORD.pack_into(self._records, self._offset, 0, 0.0, 0)
+        self._write(0, 0.0, 0)
+
+    def freeze(self) -> None:
+        """Leave it as it is: whoever would write to it waits for the end of this process."""
+        self._lock.acquire()
+
+    def _write(self, *values: float) -> None:
+        with self._lock:
+            RUNNING_RECORD.pack_into(self._records, self._offset, *values)
 
 
 def _run_slice(
@@ -169,9 +178,10 @@ def _tell_in_time(runner: Runner) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _die_with_the_visit(lifeline: int, scratch: Path) -> None:
+def _die_with_the_visit(lifeline: int, record: _RunningRecord, scratch: Path) -> None:
     """End this process and what it runs as soon as the visit is gone, however it went."""
     os.read(lifeline, 1)
+    record.freeze()  # a function whose children are killed ends, and the next task would begin
     process.kill_descendants()
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
