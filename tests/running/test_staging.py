@@ -19,8 +19,8 @@ from snakestudy.config.resolve import resolve
 from snakestudy.config.study import Input, Task
 from snakestudy.config.templates import fill, placeholders, render
 from snakestudy.errors import UserError
+from snakestudy.running.command_call import argv_of
 from snakestudy.running.staging import stage
-from snakestudy.running.task import argv_of
 from snakestudy.values import as_text
 
 HOSTILE = [

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 import pdb
-import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,9 @@ from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import format_value, nearest, pluralize
 from snakestudy.running.batch import TaskSpec
+from snakestudy.running.context import RunContext
 from snakestudy.running.result import Result
-from snakestudy.running.task import Runner
+from snakestudy.running.runner import Runner
 from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
 from snakestudy.values import task_id
@@ -83,27 +83,21 @@ def changed(
 
 def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:
     """Run the task once, as a visit would; shared inputs are copied into its directory."""
-    spec = replace(manifest.spec, run_dirs="keep")
-    runner = Runner(spec, ONLY_STEP, tuple(values), Path.cwd(), directory, 0, own=directory)
+    spec = manifest.spec
+    context = replace(
+        RunContext.of(manifest, ONLY_STEP, 0, directory),
+        parameters=tuple(values),
+        run_dirs="keep",
+        fixed_directory=directory,
+    )
+    runner = Runner(context, debug=pdb.post_mortem if debug else None)
     os.environ.update(runner.environment)
-    if debug:
-        runner.__dict__["function"] = _debugged(runner.function)
     left_out = {*spec.derive} | {
         name for name, default in spec.defaults.items() if values.get(name) == default
     }
-    own = task_id({name: value for name, value in values.items() if name not in left_out})
-    return runner.run(TaskSpec(0, own, values, spec.steps[ONLY_STEP].digest, 0, 1, None), attempt=1)
-
-
-def _debugged(function: Callable[..., Any]) -> Callable[..., Any]:
-    def call(parameters: dict[str, Any]) -> Any:
-        try:
-            return function(parameters)
-        except Exception:
-            pdb.post_mortem(sys.exc_info()[2])
-            raise
-
-    return call
+    its_id = task_id({name: value for name, value in values.items() if name not in left_out})
+    digest = spec.steps[ONLY_STEP].digest
+    return runner.run(TaskSpec(0, its_id, values, digest, 0, 1, None), attempt=1)
 
 
 def _directory(wanted: Path | None, name: str) -> Path:

@@ -9,44 +9,48 @@ from typing import Any
 import pyarrow as pa
 
 from snakestudy.running.metrics import RowBuffer
-from snakestudy.running.result import FIELDS
+from snakestudy.running.result import FIELDS, BatchResult, MetricRows
 from snakestudy.storage.manifest import Manifest
 from snakestudy.tables.arrow import array, take_rows
 
 
-class Part:
+class ResultBuffer:
     """Finished tasks that are not in the store yet.
 
+    Args:
+        metrics: their names.
+
     Attributes:
-        index: their rows in the manifest.
-        columns: the fields of their results (`result.FIELDS`).
+        index: rows of the tasks in the manifest.
+        columns: FIELDS -> a value a task.
     """
 
     def __init__(self, metrics: Iterable[str]) -> None:
         self.index: list[int] = []
         self.columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
-        self._metrics = {name: _MetricRows() for name in metrics}
+        self._metrics = {name: _MetricBuffer() for name in metrics}
 
-    def add(self, done: Mapping[str, Any]) -> None:
-        """Add what a worker handed over (see `BatchResult`)."""
-        self.index.extend(done["index"])
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def add(self, result: BatchResult) -> None:
+        self.index.extend(result.index)
         for name, values in self.columns.items():
-            values.extend(done[name])
-        for name, (owners, counts, columns) in done["metrics"].items():
-            self._metrics[name].add(owners, counts, columns)
+            values.extend(getattr(result, name))
+        for name, rows in result.metrics.items():
+            self._metrics[name].add(rows)
 
     def tables(self, manifest: Manifest, step: str, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
-        published = manifest.published()
-        own = self._metadata(step, plan)
-        tables = {"metadata": _beside(published, self.index, own)}
+        parameters = manifest.published()
+        tables = {"metadata": _beside(parameters, self.index, self._metadata(step, plan))}
         for name, rows in self._metrics.items():
             columns = {key: array(values) for key, values in rows.buffer.columns.items()}
-            tables[name] = _beside(published, rows.index(), columns)
+            tables[name] = _beside(parameters, rows.index(), columns)
         return tables
 
     def _metadata(self, step: str, plan: int) -> dict[str, pa.Array]:
-        count, fields = len(self.index), self.columns
+        count, fields = len(self), self.columns
         status = ["failure" if error else "success" for error in fields["error"]]
         microseconds = [int(second * 1e6) for second in fields["started"]]
         return {
@@ -64,26 +68,28 @@ class Part:
         }
 
 
-class _MetricRows:
+class _MetricBuffer:
     """The rows of one metric, and which task each belongs to."""
 
     def __init__(self) -> None:
-        self.owners: list[int] = []
-        self.counts: list[int] = []
+        self._indices: list[int] = []
+        self._counts: list[int] = []
         self.buffer = RowBuffer()
 
-    def add(self, owners: list[int], counts: list[int], columns: Mapping[str, list]) -> None:
-        self.owners.extend(owners)
-        self.counts.extend(counts)
-        self.buffer.add(sum(counts), columns)
+    def add(self, rows: MetricRows) -> None:
+        self._indices.extend(rows.indices)
+        self._counts.extend(rows.counts)
+        self.buffer.add(sum(rows.counts), rows.columns)
 
     def index(self) -> list[int]:
-        return list(chain.from_iterable(map(repeat, self.owners, self.counts)))
+        """The manifest's row of the task of each row."""
+        return list(chain.from_iterable(map(repeat, self._indices, self._counts)))
 
 
-def _beside(published: pa.Table, index: list[int], own: Mapping[str, pa.Array]) -> pa.Table:
-    """Rows with the parameters of their tasks, in the manifest's order."""
-    order = sorted(range(len(index)), key=index.__getitem__)
-    parameters, columns = take_rows(published, sorted(index)), take_rows(pa.table(own), order)
-    names = [*parameters.column_names, *own]
-    return pa.table([*parameters.columns, *columns.columns], names=names)
+def _beside(parameters: pa.Table, index: list[int], columns: Mapping[str, pa.Array]) -> pa.Table:
+    """Columns beside the parameters of their tasks, in the manifest's order."""
+    in_order = sorted(range(len(index)), key=index.__getitem__)
+    left = take_rows(parameters, sorted(index))
+    right = take_rows(pa.table(columns), in_order)
+    names = [*left.column_names, *right.column_names]
+    return pa.table([*left.columns, *right.columns], names=names)

@@ -7,8 +7,8 @@ settings or seeds of the visit's. The server ends with its visit.
 from __future__ import annotations
 
 import gc
+import math
 import os
-import select
 import signal
 import socket
 import struct
@@ -18,9 +18,10 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from snakestudy.errors import Stopped
-from snakestudy.running.process import kill_tree
+from snakestudy.running.process import wait_or_kill
 
-_REQUEST = struct.Struct("<qq")  # 0 and where the slot of a new worker is; or a pid to wait for
+# 0, where the running record of a new worker is, nothing; or whom to wait for, nothing, how long.
+_REQUEST = struct.Struct("<qqd")
 _REPLY = struct.Struct("<q")
 
 
@@ -46,25 +47,27 @@ class ForkServer:
         self._channel.close()
         os.waitpid(self._pid, 0)
 
-    def start(self, slot_offset: int, descriptors: Sequence[int]) -> int:
-        """Fork a worker; its pid. descriptors: of its log, and those `worker.main` takes.
+    def start(self, record_offset: int, descriptors: Sequence[int]) -> int:
+        """Fork a worker; its pid.
+
+        Args:
+            descriptors: of its log, and those that `worker.main` takes.
 
         Raises:
             Stopped: if the server was killed; so does `wait`.
         """
-        return self._ask(0, slot_offset, descriptors)
+        return self._ask(0, record_offset, math.inf, descriptors)
 
-    def wait(self, pid: int, seconds: float | None = None) -> int:
+    def wait(self, pid: int, seconds: float = math.inf) -> int:
         """The exit code of a worker, as in subprocess; it is killed if it does not end in time."""
-        return os.waitstatus_to_exitcode(self._ask(pid, 0, seconds=seconds))
+        return self._ask(pid, 0, seconds)
 
     def _ask(
-        self, pid: int, slot_offset: int, given: Sequence[int] = (), seconds: float | None = None
+        self, pid: int, record_offset: int, seconds: float, descriptors: Sequence[int] = ()
     ) -> int:
         try:
-            socket.send_fds(self._channel, [_REQUEST.pack(pid, slot_offset)], given)
-            if seconds is not None and not select.select([self._channel], [], [], seconds)[0]:
-                kill_tree(pid)
+            request = _REQUEST.pack(pid, record_offset, seconds)
+            socket.send_fds(self._channel, [request], descriptors)
             return _REPLY.unpack(self._channel.recv(_REPLY.size))[0]
         except (OSError, struct.error):
             text = "the process that starts workers was killed; the finished tasks are kept"
@@ -81,35 +84,29 @@ def _serve(channel: socket.socket) -> None:
             request, descriptors, *_ = socket.recv_fds(channel, _REQUEST.size, 8)
             if not request:
                 os._exit(0)
-            pid, slot_offset = _REQUEST.unpack(request)
-            reply = os.waitpid(pid, 0)[1] if pid else _fork(channel, slot_offset, descriptors)
+            pid, record_offset, seconds = _REQUEST.unpack(request)
+            if pid:
+                reply = wait_or_kill(pid, seconds).exit_code
+            else:
+                reply = _fork(channel, record_offset, descriptors)
             channel.sendall(_REPLY.pack(reply))
         except OSError:
             os._exit(1)
 
 
-def _fork(channel: socket.socket, slot_offset: int, descriptors: list[int]) -> int:
+def _fork(channel: socket.socket, record_offset: int, descriptors: list[int]) -> int:
     """Fork a worker; its pid."""
     from snakestudy.running import worker
 
-    log, *own = descriptors
     if pid := os.fork():
         for descriptor in descriptors:
             os.close(descriptor)
         return pid
     try:
         channel.close()
-        os.setsid()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
-        # As in a fresh Python: what a task starts with multiprocessing looks for these.
-        sys.argv[1:], sys.modules["__main__"] = [], ModuleType("__main__")
-        gc.freeze()
-        gc.enable()
-        worker.main(*own, slot_offset)
+        log, channel_fd, lifeline_fd, records_fd = descriptors
+        _become_a_process_of_its_own(log)
+        worker.main(channel_fd, lifeline_fd, records_fd, record_offset)
     except EOFError:
         pass  # the visit has no more for it
     except KeyboardInterrupt:
@@ -119,3 +116,17 @@ def _fork(channel: socket.socket, slot_offset: int, descriptors: list[int]) -> i
         traceback.print_exc()
         sys.stderr.flush()
     os._exit(1)
+
+
+def _become_a_process_of_its_own(log: int) -> None:
+    """In a worker: a session, signals, streams and a `__main__` as a fresh Python has."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    # What a task starts with multiprocessing looks for these.
+    sys.argv[1:], sys.modules["__main__"] = [], ModuleType("__main__")
+    gc.freeze()
+    gc.enable()

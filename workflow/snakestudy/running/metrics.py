@@ -1,11 +1,12 @@
-"""Rows of metrics: from what a task returns, and from the files it leaves."""
+"""Rows of metrics: from what a task returns or posts, and from the files it leaves."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snakestudy.config.functions import load_function
 from snakestudy.config.study import Metric
@@ -13,6 +14,53 @@ from snakestudy.errors import RowError
 from snakestudy.tables.formats import read_file
 from snakestudy.tables.rows import as_columns
 from snakestudy.tables.text import Columns, numbers
+
+if TYPE_CHECKING:
+    from snakestudy.running.context import RunContext
+
+
+class TaskMetrics:
+    """Finds the rows of every metric of a task."""
+
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._reserved = context.reserved_columns
+        self._handed_over = [m.name for m in context.task.metrics if not m.path]
+
+    def rows(self, returned: Any, directory: Path) -> dict[str, tuple[int, Columns]]:
+        """metric -> the number of its rows, and their columns.
+
+        Args:
+            returned: by a function; None of a command, which posts rows.
+            directory: where it ran.
+
+        Raises:
+            RowError: if rows are missing, or are none.
+        """
+        task, handed_over = self._context.task, self._handed_over
+        if task.command and handed_over:
+            returned = _posted(directory)
+        given = by_metric(returned, handed_over) if handed_over or task.function else {}
+        rows = {}
+        for metric in task.metrics:
+            if metric.path:
+                rows[metric.name] = read_metric(
+                    metric, directory, self._context.study, self._reserved
+                )
+                continue
+            try:
+                rows[metric.name] = as_columns(given[metric.name], self._reserved)
+            except RowError as error:
+                raise RowError(f"metric {metric.name}: {error}") from None
+        return rows
+
+
+def _posted(directory: Path) -> Any:
+    """What a program handed over (see `post_run_results`)."""
+    file = directory / "results.json"
+    if not file.is_file():
+        raise RowError("the task posted no rows (see post_run_results)")
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 class RowBuffer:
@@ -29,14 +77,14 @@ class RowBuffer:
         self._rows = 0
 
     def add(self, count: int, columns: Mapping[str, list[Any]]) -> None:
-        own = self.columns
-        if own.keys() == columns.keys():
+        held = self.columns
+        if held.keys() == columns.keys():
             for name, values in columns.items():
-                own[name].extend(values)
+                held[name].extend(values)
         else:
             for name in columns:
-                own.setdefault(name, [None] * self._rows)
-            for name, values in own.items():
+                held.setdefault(name, [None] * self._rows)
+            for name, values in held.items():
                 values.extend(columns.get(name) or [None] * count)
         self.counts.append(count)
         self._rows += count
@@ -48,9 +96,12 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     >>> by_metric({"rmse": 1.0}, ["fit"])
     {'fit': {'rmse': 1.0}}
     """
-    fits = isinstance(returned, (dict, Mapping)) and len(returned) == len(metrics)
-    named = fits and all(map(returned.__contains__, metrics))
-    if named and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
+    is_by_name = (
+        isinstance(returned, (dict, Mapping))
+        and len(returned) == len(metrics)
+        and all(map(returned.__contains__, metrics))
+    )
+    if is_by_name and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
         return dict(returned)
     if len(metrics) == 1:
         return {metrics[0]: returned}
@@ -75,7 +126,7 @@ def read_metric(
     Raises:
         RowError: if the file is not there or cannot be read so.
     """
-    path = directory / metric.path
+    path = directory / str(metric.path)
     if not path.is_file():
         raise RowError(f"metric {metric.name}: the task wrote no file {metric.path}")
     try:
@@ -97,12 +148,12 @@ def _matches(text: str, metric: Metric) -> Columns:
     """The named groups of every pattern: all matches as rows, or the first or last as one."""
     columns: Columns = {}
     for pattern in metric.regex:
-        found = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
-        if not found:
+        matches = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
+        if not matches:
             raise RowError(f"{metric.path} has nothing that matches {pattern!r}")
-        kept = {"first": found[:1], "last": found[-1:], "all": found}[metric.match]
-        for name in kept[0]:
-            columns[name] = numbers([row[name] or "" for row in kept])
+        rows = {"first": matches[:1], "last": matches[-1:], "all": matches}[metric.match]
+        for name in rows[0]:
+            columns[name] = numbers([row[name] or "" for row in rows])
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise RowError(f"the patterns match different numbers of times: {lengths}")

@@ -14,17 +14,22 @@ import signal
 import socket
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from snakestudy.errors import OutOfTime, Stopped
 from snakestudy.running import process
 from snakestudy.running.metrics import RowBuffer
-from snakestudy.running.result import FIELDS, RUNNING_RECORD, Result, fields_of
+from snakestudy.running.result import (
+    RUNNING_RECORD,
+    BatchResult,
+    MetricRows,
+    Result,
+    fields_of,
+)
+from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.streams import keep_descriptors
-from snakestudy.running.task import Runner
 
 if TYPE_CHECKING:
     from snakestudy.running.batch import TaskBatch, TaskSpec
@@ -32,68 +37,107 @@ if TYPE_CHECKING:
 SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 
 
-def main(channel_fd: int, lifeline_fd: int, slot_fd: int, slot_offset: int) -> None:
-    for descriptor in (channel_fd, lifeline_fd, slot_fd):
+def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int) -> None:
+    """Run the batches that come, until there are no more (EOFError)."""
+    for descriptor in (channel_fd, lifeline_fd, records_fd):
         os.set_inheritable(descriptor, False)  # no task's business
     channel = socket.socket(fileno=channel_fd).makefile("rwb")
-    slot = mmap.mmap(slot_fd, 0)
-    start = pickle.load(channel)
-    path = start.pop("scratch")
-    ending = (lifeline_fd, path.parent)
+    record = _RunningRecord(records_fd, record_offset)
+    context, scratch_path = pickle.load(channel)
+    ending = (lifeline_fd, record, scratch_path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
-    runner = Runner(**start, scratch=Scratch(path))
+    scratch = Scratch(scratch_path)
+    runner = Runner(context, scratch)
     os.environ.update(runner.environment)
     keep_descriptors()
     # Sent to all processes of a job that ends; the visit decides. Functions may have handlers.
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     os.register_at_fork(after_in_child=_forked)
-    if runner.deadline:
-        left = runner.deadline - runner.task.grace - time.time()
+    if context.deadline:
+        left = context.deadline - context.task.grace - time.time()
         timer = threading.Timer(max(0.0, left), _tell_in_time, [runner])
         timer.daemon = True
         timer.start()
     while batch := pickle.load(channel):
-        pickle.dump(_run_slice(runner, batch, slot, slot_offset), channel)
+        pickle.dump(_run_slice(runner, batch, scratch, record), channel)
         channel.flush()
 
 
-def _run_slice(runner: Runner, batch: TaskBatch, slot: mmap.mmap, offset: int) -> dict[str, Any]:
-    """Run tasks of a batch until the slice is over.
+class _RunningRecord:
+    """Where this worker writes which task it is at, for whoever finds it dead."""
 
-    Returns a dict: index and every field of FIELDS -> a value a task; metrics -> name ->
-    (indices of its tasks, number of rows of each, columns); stopped -> why the plan must
-    end, or None; late -> whether the job is about to end.
-    """
-    results: list[tuple] = []
-    buffers: dict[str, tuple[list[int], RowBuffer]] = {}
-    end, stopped, late = time.monotonic() + SLICE, None, False
-    for item in batch.items():
+    def __init__(self, descriptor: int, offset: int) -> None:
+        self._records = mmap.mmap(descriptor, 0)
+        self._offset = offset
+        self._lock = threading.Lock()
+
+    def begins(self, index: int, attempt: int) -> None:
+        self._write(index + 1, time.monotonic(), attempt)
+
+    def clear(self) -> None:
+        self._write(0, 0.0, 0)
+
+    def freeze(self) -> None:
+        """Leave it as it is: whoever would write to it waits for the end of this process."""
+        self._lock.acquire()
+
+    def _write(self, *values: float) -> None:
+        with self._lock:
+            RUNNING_RECORD.pack_into(self._records, self._offset, *values)
+
+
+def _run_slice(
+    runner: Runner, batch: TaskBatch, scratch: Scratch, record: _RunningRecord
+) -> BatchResult:
+    """Run tasks of a batch until the slice is over."""
+    finished = _Finished()
+    end, stopped, is_late = time.monotonic() + SLICE, None, False
+    for spec in batch.items():
         try:
-            result = _result(runner, item, slot, offset)
+            result = _result(runner, spec, record)
         except Stopped as reason:
             stopped = str(reason)
             break
         except OutOfTime:
-            late = True
+            is_late = True
             break
         if _is_child:
             os._exit(0)  # forked by the task, it came back
-        results.append(fields_of(result))
-        for name, (count, columns) in result.metrics.items():
-            if name not in buffers:
-                buffers[name] = ([], RowBuffer())
-            buffers[name][0].append(item.index)
-            buffers[name][1].add(count, columns)
-        if not runner.has_directory:
-            runner.scratch.empty()
+        finished.add(spec.index, result)
+        if not runner.context.has_directory:
+            scratch.empty()
         if time.monotonic() > end:
             break
-    RUNNING_RECORD.pack_into(slot, offset, 0, 0.0, 0)
-    columns = zip(*results, strict=True) if results else [()] * len(FIELDS)
-    fields = dict(zip(FIELDS, map(list, columns), strict=True))
-    metrics = {name: (owners, b.counts, b.columns) for name, (owners, b) in buffers.items()}
-    done = {"index": batch.index[: len(results)], **fields, "metrics": metrics}
-    return {**done, "stopped": stopped, "late": late}
+    record.clear()
+    return finished.handed_over(stopped, is_late)
+
+
+class _Finished:
+    """The tasks of a slice that are done."""
+
+    def __init__(self) -> None:
+        self._indices: list[int] = []
+        self._fields: list[tuple] = []
+        self._metrics: dict[str, tuple[list[int], RowBuffer]] = {}
+
+    def add(self, index: int, result: Result) -> None:
+        self._indices.append(index)
+        self._fields.append(fields_of(result))
+        for name, (count, columns) in result.metrics.items():
+            if name not in self._metrics:
+                self._metrics[name] = ([], RowBuffer())
+            indices, rows = self._metrics[name]
+            indices.append(index)
+            rows.add(count, columns)
+
+    def handed_over(self, stopped: str | None, is_late: bool) -> BatchResult:
+        metrics = {
+            name: MetricRows(indices, rows.counts, rows.columns)
+            for name, (indices, rows) in self._metrics.items()
+        }
+        return BatchResult.of(
+            self._indices, self._fields, metrics=metrics, stopped=stopped, is_late=is_late
+        )
 
 
 _is_child: list[bool] = []
@@ -105,41 +149,39 @@ def _forked() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _result(runner: Runner, item: TaskSpec, slot: mmap.mmap, offset: int) -> Result:
-    """Run a task, again and again while it fails and may; the slot tells at which try it is.
+def _result(runner: Runner, spec: TaskSpec, record: _RunningRecord) -> Result:
+    """Run a task, again and again while it fails and may.
 
     Raises:
         OutOfTime: if it cannot be started, or was told to end and did not succeed.
         Stopped: if its own input files changed since the plan.
     """
-    if item.reread and (result := runner.reread(item)):
+    if spec.reread and (result := runner.reread(spec)):
         return result
-    attempt = item.tried
+    attempt = spec.tried
     while True:
         attempt += 1
         if not runner.may_start():
             raise OutOfTime
-        RUNNING_RECORD.pack_into(slot, offset, item.index + 1, time.monotonic(), attempt)
-        result = runner.run(item, attempt)
-        if result.error is not None and runner.told.is_set():
+        record.begins(spec.index, attempt)
+        result = runner.run(spec, attempt)
+        if result.error is not None and runner.is_told.is_set():
             raise OutOfTime
-        if result.error is None or attempt >= item.attempts:
+        if result.error is None or attempt >= spec.attempts:
             return result
 
 
 def _tell_in_time(runner: Runner) -> None:
     """SIGTERM for the task that runs, as its job is about to end."""
-    runner.told.set()
-    for group in list(process.running):
-        with suppress(ProcessLookupError):
-            os.killpg(group, signal.SIGTERM)
+    runner.is_told.set()
+    process.signal_programs(signal.SIGTERM)
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _die_with_the_visit(lifeline: int, scratch: Path) -> None:
+def _die_with_the_visit(lifeline: int, record: _RunningRecord, scratch: Path) -> None:
     """End this process and what it runs as soon as the visit is gone, however it went."""
     os.read(lifeline, 1)
-    for group in list(process.running):
-        process.kill_tree(group)
+    record.freeze()  # a function whose children are killed ends, and the next task would begin
+    process.kill_descendants()
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)

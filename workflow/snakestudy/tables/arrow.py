@@ -168,7 +168,7 @@ def concat(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables([cast_to(table, schema) for table in tables])
 
 
-def take_rows(table: pa.Table, rows: list[int | None]) -> pa.Table:
+def take_rows(table: pa.Table, rows: list[int] | list[int | None]) -> pa.Table:
     """Some rows of a table, nulls for None; where they follow each other, nothing is copied."""
     first = rows[0] if rows else 0
     if first is not None and rows == list(range(first, first + len(rows))):

@@ -1,0 +1,97 @@
+"""A task that is a command: run as a program of its own, here.
+
+Where commands run elsewhere one day (in a container), what `argv_of` gives is what a launcher
+would wrap, in `CommandCall`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakestudy.config.bash import bash_text
+from snakestudy.config.templates import fill
+from snakestudy.running import process
+from snakestudy.running.environment import configured_environment, task_environment, values_of
+from snakestudy.running.result import ERROR_LENGTH
+from snakestudy.values import as_text
+
+if TYPE_CHECKING:
+    from snakestudy.config.study import Task
+    from snakestudy.running.batch import TaskSpec
+    from snakestudy.running.context import RunContext
+    from snakestudy.running.result import Result
+
+TAIL = 4096  # bytes of a log in which its last line is looked for
+
+
+class CommandCall:
+    """Runs the study's command in the working directory of this process.
+
+    Args:
+        environment: what every command finds (`shared_environment`).
+    """
+
+    def __init__(self, context: RunContext, environment: Mapping[str, str]) -> None:
+        self._context = context
+        self._environment = environment
+
+    def __call__(
+        self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result
+    ) -> None:
+        """Run the command, its output to logs in its run directory; note how it ended.
+
+        Raises:
+            OSError: if it cannot be started.
+        """
+        assert directory is not None, "a command has a run directory"
+        task = self._context.task
+        values = values_of(task, spec)
+        stdout, stderr = directory / "stdout.log", directory / "stderr.log"
+        environment = {
+            **self._environment,
+            **task_environment(spec, directory, attempt),
+            **configured_environment(task, values),
+            **_bash_variables(task, values),
+        }
+        argv = argv_of(task, values, self._context.study)
+        ended = process.run_program(argv, environment, stdout, stderr, task.runtime)
+        result.exit_code, result.max_rss_mb = ended.exit_code, ended.max_rss_mb
+        if ended.timed_out:
+            result.error = f"ran longer than its runtime of {task.runtime:g} s"
+        elif ended.exit_code:
+            words = _last_line(stderr) or _last_line(stdout)
+            how = process.how_it_ended(ended.exit_code)
+            result.error = f"{how}: {words}" if words else how
+
+
+def argv_of(task: Task, values: Mapping[str, Any], study: Path) -> list[str]:
+    """The program and its arguments; values are words of their own, never code."""
+    if isinstance(task.command, str):
+        lines = [*([task.setup] if task.setup else []), bash_text(task.command)[0]]
+        return ["bash", "-eo", "pipefail", "-c", "\n".join(lines)]
+    argv = []
+    for word in task.command or ():
+        is_file = "/" in word and "{" not in word and os.path.isfile(study / word)
+        argv.append(str(study / word) if is_file else fill(word, values))
+    if task.setup:
+        return ["bash", "-eo", "pipefail", "-c", f'{task.setup}\nexec "$@"', "bash", *argv]
+    return argv
+
+
+def _bash_variables(task: Task, values: Mapping[str, Any]) -> dict[str, str]:
+    """The values that a line of bash reads."""
+    if not isinstance(task.command, str):
+        return {}
+    _, variables = bash_text(task.command)
+    return {variable: as_text(values[name]) for name, variable in variables.items()}
+
+
+def _last_line(path: Path) -> str:
+    """The last line of a file that is not empty, from its last kilobytes."""
+    with path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+        lines = file.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:ERROR_LENGTH] if lines else ""

@@ -1,0 +1,57 @@
+"""What tasks find in their environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakestudy.config.templates import fill
+from snakestudy.layout import python_path
+
+if TYPE_CHECKING:
+    from snakestudy.config.study import Task
+    from snakestudy.running.batch import TaskSpec
+    from snakestudy.running.context import RunContext
+
+THREADS = (  # what numeric libraries read; Snakemake sets them for a job, which may run many tasks
+    "OMP_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+def shared_environment(context: RunContext) -> dict[str, str]:
+    """What every task finds, with what this process was started with."""
+    threads = str(context.task.threads)
+    deadline = {"STUDY_DEADLINE": str(int(context.deadline))} if context.deadline else {}
+    return {
+        **os.environ,
+        **dict.fromkeys(THREADS, threads),
+        "PYTHONPATH": python_path(),
+        "STUDY_DIR": str(context.study),
+        "STUDY_THREADS": threads,
+        **deadline,
+    }
+
+
+def task_environment(spec: TaskSpec, directory: Path | None, attempt: int) -> dict[str, str]:
+    """What tells one task from the next. directory: its run directory, if it has one."""
+    environment = {"STUDY_TASK_ID": spec.task_id, "STUDY_ATTEMPT": str(attempt)}
+    if directory:
+        environment["STUDY_PARAMS"] = str(directory / "params.json")
+    return environment
+
+
+def configured_environment(task: Task, values: Mapping[str, Any]) -> dict[str, str]:
+    """The study's `env`. values: as `values_of`."""
+    return {name: fill(template, values) for name, template in task.env}
+
+
+def values_of(task: Task, spec: TaskSpec) -> dict[str, Any]:
+    """What placeholders stand for: parameters, and what is known beside them."""
+    return {"threads": task.threads, "task_id": spec.task_id, **spec.values}

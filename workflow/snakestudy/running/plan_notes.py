@@ -1,0 +1,46 @@
+"""What the visits of one plan tell each other, in files of the store: when to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+
+from snakestudy.errors import Stopped
+from snakestudy.layout import Layout
+
+FIRST = 10  # a plan whose first so many finished tasks all fail is stopped
+
+
+class PlanNotes:
+    """How a plan's first tasks ended, and whether it is stopped."""
+
+    def __init__(self, layout: Layout, plan: int) -> None:
+        self._plan = plan
+        self._first = layout.store / f"first.{plan}"
+        self._stop = layout.stop_note(plan)
+        self._is_first_known = False  # there is nothing more to learn from its first tasks
+
+    def count_first(self, errors: Iterable[str | None]) -> None:
+        """Note how tasks ended that never ran before; stop the plan if its first all fail."""
+        if self._is_first_known:
+            return
+        errors = list(islice(errors, FIRST))
+        with self._first.open("ab") as notes:
+            notes.write(bytes(error is not None for error in errors))
+        first = self._first.read_bytes()[:FIRST]
+        self._is_first_known = len(first) == FIRST or 0 in first
+        last = next((error for error in errors if error is not None), None)
+        if first == bytes([1]) * FIRST and last is not None:  # else another visit has stopped it
+            self.stop(f"its first {FIRST} finished tasks all failed, the last with: {last}")
+
+    def stop(self, why: str) -> None:
+        """Let this and all other visits of the plan end."""
+        self._stop.write_text(why)
+
+    def raise_if_stopped(self) -> None:
+        """
+        Raises:
+            Stopped: if the plan is, by this visit or another.
+        """
+        if self._stop.exists():
+            raise Stopped(f"plan {self._plan} is stopped: {self._stop.read_text()}")

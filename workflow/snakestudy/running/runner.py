@@ -1,0 +1,146 @@
+"""One task, from its run directory to the rows of its metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snakestudy.config.inputs import inputs_digest, is_per_task
+from snakestudy.errors import RowError, Stopped
+from snakestudy.provenance.row_digest import RowDigest
+from snakestudy.running.command_call import CommandCall
+from snakestudy.running.environment import shared_environment, values_of
+from snakestudy.running.function_call import DebugHook, FunctionCall
+from snakestudy.running.metrics import TaskMetrics
+from snakestudy.running.result import FIELDS, Result, error_line
+from snakestudy.running.run_directory import is_made_by, note_result, open_directory, read_note
+from snakestudy.running.staging import stage
+from snakestudy.values import nest
+
+if TYPE_CHECKING:
+    from snakestudy.provenance.file_hashes import FileHashes
+    from snakestudy.running.batch import TaskSpec
+    from snakestudy.running.context import RunContext
+    from snakestudy.running.scratch import Scratch
+
+
+class Runner:
+    """Runs tasks, one after another, in this process or in one of its own each.
+
+    Args:
+        scratch: where functions without a run directory run; None if all have one.
+        debug: as of `FunctionCall`.
+
+    Attributes:
+        environment: what every task finds in its environment.
+        is_told: set once tasks were told that their job is about to end.
+    """
+
+    def __init__(
+        self, context: RunContext, scratch: Scratch | None = None, debug: DebugHook | None = None
+    ) -> None:
+        self.context = context
+        self.environment = shared_environment(context)
+        self.is_told = threading.Event()
+        self._scratch = scratch
+        is_function = context.task.function is not None
+        self._call = (
+            FunctionCall(context, debug) if is_function else CommandCall(context, self.environment)
+        )
+        self._metrics = TaskMetrics(context)
+        self._file_hashes: FileHashes | None = None
+
+    def may_start(self) -> bool:
+        """Whether a task that starts now can end, or be told to, before its job ends."""
+        task, deadline = self.context.task, self.context.deadline
+        if not deadline:
+            return True
+        limit = None if self.context.continues else task.runtime
+        return time.time() + (limit or task.grace) <= deadline
+
+    def run(self, spec: TaskSpec, attempt: int) -> Result:
+        """Run a task once. This process stays in the directory where it ran.
+
+        Raises:
+            Stopped: if its own input files changed since the plan.
+        """
+        result = Result(time.time(), attempt=attempt, digest=spec.digest)
+        begin = time.perf_counter()
+        directory = None
+        try:
+            if self.context.has_directory:
+                directory, attempt = open_directory(self.context, spec, attempt)
+                self._prepare(spec, directory)
+            place = directory or self._enter_scratch()
+            returned = self._call(spec, directory, attempt, result)
+            if result.error is None:
+                result.metrics = self._metrics.rows(returned, place)
+        except Stopped:
+            raise
+        except RowError as error:
+            result.error = str(error)
+        except (Exception, SystemExit) as error:
+            traceback.print_exc()
+            result.error = error_line(error)
+        result.seconds = time.perf_counter() - begin
+        if directory:
+            note_result(self.context, spec, result, directory, attempt)
+        return result
+
+    def reread(self, spec: TaskSpec) -> Result | None:
+        """A task's metrics from its kept run directory, if that is what made its row."""
+        directory = self.context.run_directory(spec.task_id)
+        note = read_note(directory)
+        if not note or not spec.reread or self.context.task.function:
+            return None
+        if note.get("status") != "success" or not is_made_by(note, spec.reread):
+            return None
+        os.chdir(directory)  # as it was when they were read first
+        result = Result(**{**{name: note[name] for name in FIELDS}, "digest": spec.reread})
+        try:
+            result.metrics = self._metrics.rows(None, directory)
+        except RowError as error:
+            result.error = str(error)
+        note_result(self.context, spec, result, directory, result.attempt)
+        return result
+
+    def _enter_scratch(self) -> Path:
+        assert self._scratch is not None, "a function has it, or a run directory"
+        self._scratch.enter()
+        return self._scratch.path
+
+    def _prepare(self, spec: TaskSpec, directory: Path) -> None:
+        """Enter a run directory, and put there what the task finds.
+
+        Raises:
+            Stopped: if its own input files changed since the plan.
+            UserError, OSError, jinja2.TemplateError: what hinders this.
+        """
+        context = self.context
+        os.chdir(directory)  # for functions, which run here, and for programs, started from here
+        (directory / "params.json").write_text(json.dumps(nest(spec.values)))
+        values = values_of(context.task, spec)
+        shared = context.runs / "shared"
+        files, continues = context.files, context.continues
+        stage(context.task, directory, context.study, shared, files, values, continues)
+        if not context.fixed_directory:
+            self._check_inputs(spec, values)
+
+    def _check_inputs(self, spec: TaskSpec, values: Mapping[str, Any]) -> None:
+        """End the visit if what was staged is not what was planned with."""
+        if not any(map(is_per_task, self.context.task.inputs)):
+            return
+        if self._file_hashes is None:
+            from snakestudy.provenance.file_hashes import FileHashes
+
+            self._file_hashes = FileHashes()
+        hashes, study = self._file_hashes, self.context.study
+        digest = inputs_digest(self.context.task, values, lambda p: hashes.sha256(str(study / p)))
+        if digest != RowDigest.parse(spec.digest).inputs:
+            raise Stopped(f"input files of task {spec.task_id} changed since the plan")
