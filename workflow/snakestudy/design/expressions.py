@@ -95,13 +95,11 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
                 return reduce(join, map(value, node.values))
             case ast.Compare():
                 sides = [value(side) for side in (node.left, *node.comparators)]
-                tests = [
-                    _compare(_COMPARE[type(op)], *pair)
-                    for op, pair in zip(node.ops, pairwise(sides), strict=True)
-                ]
+                pairs = zip(node.ops, pairwise(sides), strict=True)
+                tests = (_compare(_COMPARE[type(op)], *pair) for op, pair in pairs)
                 return reduce(numpy.logical_and, tests)
-            case ast.Call():
-                return getattr(numpy, node.func.id)(*map(value, node.args))
+            case ast.Call(func=ast.Name(id=name)):
+                return getattr(numpy, name)(*map(value, node.args))
         raise AssertionError(node)
 
     with numpy.errstate(all="ignore"):
@@ -120,9 +118,9 @@ def _compare(operation: Callable, left: Any, right: Any) -> Any:
     if not ordered or all(side.dtype != object for side in sides):
         return operation(left, right)
     left, right = numpy.broadcast_arrays(*sides)
-    there = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
-    result = numpy.zeros(there.shape, dtype=bool)
-    result[there] = operation(left[there], right[there]).astype(bool)
+    present = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
+    result = numpy.zeros(present.shape, dtype=bool)
+    result[present] = operation(left[present], right[present]).astype(bool)
     return result
 
 
@@ -148,9 +146,9 @@ def one_each(tree: ast.expr, values: Mapping[str, Any], size: int) -> Any:
     """
     import numpy
 
-    found = evaluate(tree, values)
+    value = evaluate(tree, values)
     try:
-        return numpy.broadcast_to(numpy.asarray(found), size)
+        return numpy.broadcast_to(numpy.asarray(value), size)
     except ValueError:
         text = ast.unparse(tree)
         raise UserError(f"{text!r} fails: it does not give one value for each set") from None
@@ -162,10 +160,10 @@ def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
     Raises:
         UserError: if it does not parse, fails, or is neither true nor false.
     """
-    held = one_each(parse(text), values, size)
-    if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
+    holds = one_each(parse(text), values, size)
+    if holds.dtype != bool and not (holds.dtype == object and set(map(type, holds)) <= {bool}):
         raise UserError("is neither true nor false", value=text, fix="Write a comparison.")
-    return held.astype(bool)
+    return holds.astype(bool)
 
 
 def _dotted(node: ast.expr) -> str:

@@ -19,15 +19,15 @@ from typing import Any
 
 import numpy
 
-from snakestudy.design.columns import Column, Part, plain_list
-from snakestudy.errors import UserError
+from snakestudy.design.columns import Column, ParameterColumns, plain_list
+from snakestudy.errors import UserError, error_context
 from snakestudy.messages import nearest
 from snakestudy.values import digest_of
 
 _BITS = 30  # of a Sobol coordinate
 
 
-def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> Part:
+def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> ParameterColumns:
     """n points; a larger n begins with the same ones, but for `lhs`.
 
     Args:
@@ -94,12 +94,11 @@ def _inverse(name: str, distribution: Any) -> Callable[[numpy.ndarray], Column]:
             "is no distribution", key=key, value=distribution, fix="Write {uniform: [low, high]}."
         )
     ((kind, arguments),) = distribution.items()
-    if kind not in _KINDS:
-        raise UserError("is no distribution", key=key, value=kind, fix=nearest(kind, _KINDS))
-    try:
-        return _KINDS[kind](arguments)
-    except UserError as error:
-        raise error.prefix_key(f"{key}.{kind}") from None
+    if kind not in _DISTRIBUTIONS:
+        fix = nearest(kind, _DISTRIBUTIONS)
+        raise UserError("is no distribution", key=key, value=kind, fix=fix)
+    with error_context(f"{key}.{kind}"):
+        return _DISTRIBUTIONS[kind](arguments)
 
 
 def _two(arguments: Any, form: str, kinds: tuple[type, ...] = (int, float)) -> tuple[Any, Any]:
@@ -187,7 +186,7 @@ def _choice(arguments: Any) -> Callable[[numpy.ndarray], Column]:
     return inverse
 
 
-_KINDS = {
+_DISTRIBUTIONS = {
     "uniform": _uniform,
     "loguniform": _loguniform,
     "normal": _normal,

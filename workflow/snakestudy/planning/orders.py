@@ -32,7 +32,7 @@ class ManifestBuilder:
         """The manifest of a new chunk: these rows of the design."""
         tries = 1 + self.context.study.task.retries
         columns: dict[str, Any] = {
-            "task_id": as_texts(self.design.numbers[rows]),
+            "task_id": as_texts(self.design.task_codes[rows]),
             "seq": pa.array(numpy.arange(first_seq, first_seq + len(rows))),
             "plan": _constant(self.context.number + 1, len(rows)),
             "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
@@ -44,7 +44,7 @@ class ManifestBuilder:
         for name, column in self.design.columns.items():
             columns[name], is_json = self._column(column, rows)
             as_json += [name] if is_json else []
-        order = self._order(chunk, self.design.numbers[rows], [], as_json)
+        order = self._order(chunk, self.design.task_codes[rows], [], as_json)
         return Manifest(order, pa.table(columns))
 
     def anew(self, found: ChunkReview, keep: bool) -> Manifest:
@@ -138,8 +138,8 @@ class ManifestBuilder:
 
     def _column(self, column: Column, rows: numpy.ndarray) -> tuple[pa.Array, bool]:
         codes = column.codes[rows]
-        if column.numbers is not None:
-            return pa.array(column.numbers[codes], mask=codes < 0), False
+        if column.numeric is not None:
+            return pa.array(column.numeric[codes], mask=codes < 0), False
         if len(column.values) < len(rows) and len({*map(type, column.values)}) == 1:
             return encoded(column.values, codes)
         used, codes = numpy.unique(codes, return_inverse=True)

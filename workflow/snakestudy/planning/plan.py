@@ -157,7 +157,8 @@ def _go_through(
     same_cut = bool(context.record) and context.record["cut"] == cut_of(
         context.study, context.slots
     )
-    left, new = differences(design.ordered, [old.manifest.numbers for old in existing.values()])
+    known = [old.manifest.numbers for old in existing.values()]
+    left, new = differences(design.sorted_codes, known)
     again = _to_redo(context, design)
     reviews: dict[str, ChunkReview] = {}
     staying, gone, top, last_seq = [], 0, -1, -1
@@ -179,7 +180,7 @@ def _go_through(
         elif context.record and chunk in context.record["chunks"]:
             gone += context.record["chunks"][chunk]["tasks"]
     if len(staying) < len(existing):
-        _, new = differences(design.ordered, staying)
+        _, new = differences(design.sorted_codes, staying)
     return DesignDiff(reviews, new, top, last_seq, gone)
 
 
@@ -211,7 +212,7 @@ def _to_redo(context: PlanContext, design: Design) -> numpy.ndarray | None:
             raise UserError("holds for no parameter set", value=where)
     except UserError as error:
         raise UserError(error.problem, file="--config redo", value=where, fix=error.fix) from None
-    return numpy.sort(design.numbers[rows])
+    return numpy.sort(design.task_codes[rows])
 
 
 def _review(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from snakestudy.design.registry import studies_of
 from snakestudy.layout import Layout
 from snakestudy.messages import pluralize
 from snakestudy.storage.state import load_states
@@ -91,8 +92,7 @@ def summary(record: dict[str, Any], layout: Layout) -> tuple[dict[str, Any], str
 
 def _may_find_more(record: dict[str, Any]) -> bool:
     """Whether tasks ran that the design of this study looks at."""
-    blocks = [block.get("values_from") for block in record["config"]["design"]]
-    looks = any(spec is not None and "study" not in spec for spec in blocks)
+    looks = any(None in studies_of(block) for block in record["config"]["design"])
     return looks and any(entry["pending"] for entry in record["chunks"].values())
 
 

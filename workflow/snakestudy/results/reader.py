@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snakestudy.errors import UserError
+from snakestudy.errors import UserError, error_context
 from snakestudy.layout import Layout
 from snakestudy.messages import nearest
 from snakestudy.storage.record import load_record
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-    from snakestudy.design.columns import Part
+    from snakestudy.design.columns import ParameterColumns
     from snakestudy.storage.chunk_store import Store
 
 Counts = Callable[[str, list[str]], bool]
@@ -117,7 +117,7 @@ class Results:
 
     def sets(
         self, metric: str, where: str | None, names: list[str], counts: Counts | None = None
-    ) -> Part:
+    ) -> ParameterColumns:
         """The distinct sets of some columns in a metric's rows so far; empty if there is none.
 
         Parameters have the values they were declared with, not the types of the table.
@@ -125,9 +125,7 @@ class Results:
         Args:
             where, counts: as in `results` and `_partial`.
         """
-        from snakestudy.design.columns import Column, plain_list
-        from snakestudy.design.derived import error_context
-        from snakestudy.design.sources import distinct, encoded
+        from snakestudy.design.columns import Column, distinct, encoded, plain_list
 
         nothing = {name: Column.of([]) for name in names}
         table = self._partial(metric, counts) if self._record() else ()
@@ -138,7 +136,8 @@ class Results:
             fix = nearest(unknown[0], table.column_names)
             raise UserError(f"is no column of {metric}", key="columns", value=unknown[0], fix=fix)
         if where is not None:
-            table = table.filter(error_context("where", _held, where, table))
+            with error_context("where"):
+                table = table.filter(_held(where, table))
         if not len(table):
             return nothing
         lists = {name: table[name].to_pylist() for name in names}

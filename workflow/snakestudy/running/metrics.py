@@ -12,7 +12,7 @@ from snakestudy.config.study import Metric
 from snakestudy.errors import RowError
 from snakestudy.tables.formats import read_file
 from snakestudy.tables.rows import as_columns
-from snakestudy.tables.text import Columns, numbers
+from snakestudy.tables.text import Columns, parse_numbers
 
 
 class RowBuffer:
@@ -29,14 +29,13 @@ class RowBuffer:
         self._rows = 0
 
     def add(self, count: int, columns: Mapping[str, list[Any]]) -> None:
-        own = self.columns
-        if own.keys() == columns.keys():
+        if self.columns.keys() == columns.keys():
             for name, values in columns.items():
-                own[name].extend(values)
+                self.columns[name].extend(values)
         else:
             for name in columns:
-                own.setdefault(name, [None] * self._rows)
-            for name, values in own.items():
+                self.columns.setdefault(name, [None] * self._rows)
+            for name, values in self.columns.items():
                 values.extend(columns.get(name) or [None] * count)
         self.counts.append(count)
         self._rows += count
@@ -75,6 +74,7 @@ def read_metric(
     Raises:
         RowError: if the file is not there or cannot be read so.
     """
+    assert metric.path is not None  # or the task hands its rows over
     path = directory / metric.path
     if not path.is_file():
         raise RowError(f"metric {metric.name}: the task wrote no file {metric.path}")
@@ -97,12 +97,12 @@ def _matches(text: str, metric: Metric) -> Columns:
     """The named groups of every pattern: all matches as rows, or the first or last as one."""
     columns: Columns = {}
     for pattern in metric.regex:
-        found = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
-        if not found:
+        matches = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
+        if not matches:
             raise RowError(f"{metric.path} has nothing that matches {pattern!r}")
-        kept = {"first": found[:1], "last": found[-1:], "all": found}[metric.match]
-        for name in kept[0]:
-            columns[name] = numbers([row[name] or "" for row in kept])
+        rows = {"first": matches[:1], "last": matches[-1:], "all": matches}[metric.match]
+        for name in rows[0]:
+            columns[name] = parse_numbers([row[name] or "" for row in rows])
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise RowError(f"the patterns match different numbers of times: {lengths}")
