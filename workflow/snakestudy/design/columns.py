@@ -218,14 +218,10 @@ def combined(columns: Iterable[Column]) -> numpy.ndarray:
     >>> combined([Column.of("ab").take(numpy.array([0, 0, 1])), Column.of([1, 2, 3])]).tolist()
     [0, 1, 2]
     """
-    keys: numpy.ndarray | None = None
+    keys = numpy.zeros(1, dtype=numpy.int64)
     for column in columns:
-        if keys is None:
-            keys = column.codes
-        else:
-            keys = keys.astype(numpy.int64) * (len(column.values) + 1) + column.codes + 1
+        keys = keys * (len(column.values) + 1) + column.codes + 1
         keys = numpy.unique(keys, return_inverse=True)[1]  # small again: no overflow
-    assert keys is not None
     return keys
 
 

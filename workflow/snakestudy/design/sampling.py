@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from math import isfinite, log, log1p
-from typing import Any
+from typing import Any, Protocol
 
 import numpy
 
@@ -39,21 +39,27 @@ def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> Par
     """
     names = sorted(parameters)
     inverses = {name: _inverse(name, parameters[name]) for name in names}
-    points = _points(n, method, seed, names)
+    bits = {name: numpy.random.PCG64(int(digest_of([seed, name]), 16)) for name in names}
+    points = _points(n, method, bits)
     return {name: inverses[name](points[name]) for name in parameters}
 
 
-def _points(n: int, method: str, seed: int, names: list[str]) -> dict[str, numpy.ndarray]:
+class _Bits(Protocol):
+    """What gives random bits, 64 at a time, as numpy's bit generators do."""
+
+    def random_raw(self, size: int, /) -> numpy.ndarray: ...
+
+
+def _points(n: int, method: str, bits: Mapping[str, _Bits]) -> dict[str, numpy.ndarray]:
     """Coordinates between 0 and 1, neither of them included; one array a name."""
-    bits = {name: numpy.random.PCG64(int(digest_of([seed, name]), 16)) for name in names}
     if method == "random":
-        points = {name: _unit(bits[name].random_raw(n)) for name in names}
+        points = {name: _unit(source.random_raw(n)) for name, source in bits.items()}
     elif method == "lhs":
-        strata = {name: numpy.argsort(bits[name].random_raw(n), kind="stable") for name in names}
-        points = {name: (strata[name] + _unit(bits[name].random_raw(n))) / n for name in names}
+        strata = {name: numpy.argsort(b.random_raw(n), kind="stable") for name, b in bits.items()}
+        points = {name: (strata[name] + _unit(b.random_raw(n))) / n for name, b in bits.items()}
     else:
         sequence = _sobol if method == "sobol" else _halton
-        points = sequence(n, {name: bits[name].random_raw(1) for name in names})
+        points = sequence(n, {name: source.random_raw(1) for name, source in bits.items()})
     return {name: numpy.clip(values, 2.0**-53, 1 - 2.0**-53) for name, values in points.items()}
 
 
