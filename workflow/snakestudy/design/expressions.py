@@ -74,39 +74,45 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
     """
     import numpy
 
-    def value(node: ast.expr) -> Any:
-        match node:
-            case ast.Constant():
-                return node.value
-            case ast.Name() | ast.Attribute():
-                name = _dotted(node)
-                if name not in values:
-                    raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
-                return values[name]
-            case ast.BinOp():
-                return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
-            case ast.UnaryOp(op=ast.Not()):
-                return numpy.logical_not(value(node.operand))
-            case ast.UnaryOp():
-                operand = value(node.operand)
-                return -operand if isinstance(node.op, ast.USub) else +operand
-            case ast.BoolOp():
-                join = numpy.logical_and if isinstance(node.op, ast.And) else numpy.logical_or
-                return reduce(join, map(value, node.values))
-            case ast.Compare():
-                sides = [value(side) for side in (node.left, *node.comparators)]
-                pairs = zip(node.ops, pairwise(sides), strict=True)
-                tests = (_compare(_COMPARE[type(op)], *pair) for op, pair in pairs)
-                return reduce(numpy.logical_and, tests)
-            case ast.Call(func=ast.Name(id=name)):
-                return getattr(numpy, name)(*map(value, node.args))
-        raise AssertionError(node)
-
     with numpy.errstate(all="ignore"):
         try:
-            return value(tree)
+            return _value(tree, values)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    import numpy
+
+    def value(child: ast.expr) -> Any:
+        return _value(child, values)
+
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name() | ast.Attribute():
+            name = _dotted(node)
+            if name not in values:
+                raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
+            return values[name]
+        case ast.BinOp():
+            return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
+        case ast.UnaryOp(op=ast.Not()):
+            return numpy.logical_not(value(node.operand))
+        case ast.UnaryOp():
+            operand = value(node.operand)
+            return -operand if isinstance(node.op, ast.USub) else +operand
+        case ast.BoolOp():
+            join = numpy.logical_and if isinstance(node.op, ast.And) else numpy.logical_or
+            return reduce(join, map(value, node.values))
+        case ast.Compare():
+            sides = [value(side) for side in (node.left, *node.comparators)]
+            pairs = zip(node.ops, pairwise(sides), strict=True)
+            tests = (_compare(_COMPARE[type(op)], *pair) for op, pair in pairs)
+            return reduce(numpy.logical_and, tests)
+        case ast.Call(func=ast.Name(id=name)):
+            return getattr(numpy, name)(*map(value, node.args))
+    raise AssertionError(node)
 
 
 def _compare(operation: Callable, left: Any, right: Any) -> Any:
