@@ -12,7 +12,7 @@ from snakestudy.errors import UserError
 
 
 def design(*blocks: dict[str, Any], **more: Any) -> Design:
-    """The design of some blocks; more: what a Maker takes (derive, defaults, ...)."""
+    """The design of some blocks; more: what a DesignExpander takes (derive, defaults, ...)."""
     return expand(blocks, DesignExpander(**more))
 
 

@@ -62,7 +62,7 @@ def test_the_package_has_these_rooms_and_this_ground() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_go_down_only_and_take_public_names(path: Path) -> None:
     levels = [*ROOMS, ""]
-    own = path.parent.name
+    own = path.relative_to(PACKAGE).parts[0]
     for module, name, line in imports(path):
         to = room_of(module or name)
         assert levels.index(to) >= levels.index(own), f"{path}:{line}: {own} imports {module}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy
 import pytest
+from designs import design
 from kit import Study
 
 from snakestudy.__main__ import main
+from snakestudy.commands.design import counts
 
 TASK = "task: {function: scripts/model.py:simulate, metrics: [fit]}\n"
 
@@ -237,6 +240,15 @@ design:
         "  design.1: 8 = table 2 x sample 4",
         "  design.2: 6 = zip 2 x star 3",
         "  design.3: 2 = rows 2 x python 1",
+    ]
+
+
+def test_counts_tell_the_new_sets_from_those_known() -> None:
+    found = counts(design({"grid": {"a": [1, 2]}, "seeds": 2}), numpy.array([3]), "a")
+    assert [line.split() for line in found.splitlines()] == [
+        ["a", "sets", "new"],
+        ["1", "2", "0"],
+        ["2", "2", "1"],
     ]
 
 

@@ -170,6 +170,18 @@ def test_resolving_leaves_its_input_alone() -> None:
     assert json.dumps(BASE) == before
 
 
+def test_defaults_of_one_configuration_are_not_those_of_another() -> None:
+    resolved()["derive"]["x"] = "a"
+    assert resolved()["derive"] == {}
+
+
+def test_sample_has_its_defaults_and_whole_numbers() -> None:
+    block = {"sample": {"n": 1e1, "parameters": {"x": {"uniform": [0, 1]}}}, "seeds": 2}
+    (found,) = resolved(design=block)["design"]
+    assert found == {**block, "sample": {**block["sample"], "method": "random", "seed": 0}}
+    assert str(found["sample"]["n"]) == "10"
+
+
 def test_list_of_blocks_stays_one() -> None:
     blocks = [{"grid": {"a": 1}}, {"seeds": 2}]
     assert resolved(design=blocks)["design"] == blocks

@@ -115,7 +115,7 @@ def test_growing_any_axis_keeps_all_old_ids(
             block["seeds"] += n
     found = design(*given_blocks)
     assert set(old.ids) <= set(found.ids)
-    numbers = found.rows_of(old.numbers)
+    numbers = found.rows_of(old.task_codes)
     sets = [dict(zip(found.columns, row, strict=True)) for row in rows(found)]
     assert [task_id(sets[row]) for row in numbers] == old.ids
 
@@ -137,7 +137,7 @@ def test_where_commutes_with_stacking(given_blocks: list[dict], axis: list, boun
     assert (set(found.ids) if found else set()) == wanted
     for block in found.blocks if found else ():
         sizes = [number for _, number in block.factors]
-        assert len(block.part["w"].codes) + block.removed == prod(sizes)
+        assert len(block.columns["w"].codes) + block.removed == prod(sizes)
 
 
 @FAST
@@ -175,7 +175,7 @@ def test_values_beside_a_default_are_new_tasks_and_no_old_one_is_lost(
 @FAST
 @given(blocks(), st.integers(1, 8))
 def test_limit_refuses_more_sets_and_nothing_else(given_blocks: list[dict], limit: int) -> None:
-    total = sum(len(next(iter(b.part.values())).codes) for b in design(*given_blocks).blocks)
+    total = sum(len(next(iter(b.columns.values())).codes) for b in design(*given_blocks).blocks)
     if total <= limit:
         assert design(*given_blocks, limit=limit).size <= total
     else:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snakestudy.design.columns import Column
-from snakestudy.design.ids import REMEMBERED, IdCache, _key, task_numbers
-from snakestudy.tables.task_ids import as_numbers, as_texts, differences, first_of_each, is_among
+from snakestudy.design.ids import REMEMBERED, IdCache, _key, task_codes
+from snakestudy.tables.task_ids import as_task_codes, as_texts, differences, first_of_each, is_among
 from snakestudy.values import task_id
 
 NUMBERS = st.lists(st.integers(0, 2**64 - 1), max_size=200)
@@ -27,10 +27,10 @@ def test_numbers_come_through_texts_unchanged(numbers: list[int], start: int, cu
     given_numbers = numpy.array(numbers, dtype=numpy.uint64)
     texts = as_texts(given_numbers)
     assert texts.to_pylist() == [f"{number:016x}" for number in numbers]
-    assert as_numbers(texts).tolist() == numbers
-    assert as_numbers(texts[start:]).tolist() == numbers[start:]
+    assert as_task_codes(texts).tolist() == numbers
+    assert as_task_codes(texts[start:]).tolist() == numbers[start:]
     chunked = pa.chunked_array([texts[:cut], texts[cut:]], pa.string())
-    assert as_numbers(chunked).tolist() == numbers
+    assert as_task_codes(chunked).tolist() == numbers
 
 
 @given(NUMBERS, NUMBERS)
@@ -50,9 +50,9 @@ def test_slices_of_chunks_of_any_size_are_read_right(size: int) -> None:
     whole = pa.chunked_array([texts[: size // 3], texts[:0], texts[size // 3 :]], pa.string())
     for start, stop in ((0, size), (1, size), (size // 2, size), (0, size // 2), (2, size - 1)):
         wanted = numbers[start:stop].tolist()
-        assert as_numbers(whole[start:stop]).tolist() == wanted
-        assert as_numbers(texts[start:stop]).tolist() == wanted
-    assert as_numbers(pa.array(texts.to_pylist(), pa.string())).tolist() == numbers.tolist()
+        assert as_task_codes(whole[start:stop]).tolist() == wanted
+        assert as_task_codes(texts[start:stop]).tolist() == wanted
+    assert as_task_codes(pa.array(texts.to_pylist(), pa.string())).tolist() == numbers.tolist()
 
 
 @given(st.lists(st.integers(0, 9), max_size=20), st.sets(st.integers(0, 9)))
@@ -90,7 +90,7 @@ def test_columns_of_one_key_have_the_same_ids(one: dict, other: dict) -> None:
         for columns in (one, other)
     ]
     assert _key(made[0]) == _key(dict(reversed(made[0].items())))
-    if task_numbers(made[0]).tolist() != task_numbers(made[1]).tolist():
+    if task_codes(made[0]).tolist() != task_codes(made[1]).tolist():
         assert _key(made[0]) != _key(made[1])
 
 
@@ -99,10 +99,10 @@ MANY = list(range(REMEMBERED))
 
 def test_kept_ids_are_those_computed(tmp_path: Path) -> None:
     id_cache = IdCache(tmp_path / "ids")
-    computed = task_numbers(column(MANY), id_cache)
+    computed = task_codes(column(MANY), id_cache)
     id_cache.save()
     again = IdCache(tmp_path / "ids")
-    kept = task_numbers(column(MANY), again)
+    kept = task_codes(column(MANY), again)
     assert kept.tolist() == computed.tolist()
     assert again.used
     assert not again.fresh
@@ -112,7 +112,7 @@ def test_kept_ids_are_those_computed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "empty", "swapped", "flipped"])
 def test_damaged_file_is_computed_again_and_replaced(tmp_path: Path, damage: str) -> None:
     id_cache = IdCache(tmp_path)
-    computed = [task_numbers(column(values), id_cache) for values in (MANY, MANY[::-1])]
+    computed = [task_codes(column(values), id_cache) for values in (MANY, MANY[::-1])]
     id_cache.save()
     one, two = sorted(tmp_path.iterdir())
     content = one.read_bytes()
@@ -124,7 +124,7 @@ def test_damaged_file_is_computed_again_and_replaced(tmp_path: Path, damage: str
     }
     one.write_bytes(broken[damage])
     again = IdCache(tmp_path)
-    found = [task_numbers(column(values), again) for values in (MANY, MANY[::-1])]
+    found = [task_codes(column(values), again) for values in (MANY, MANY[::-1])]
     assert [f.tolist() for f in found] == [c.tolist() for c in computed]
     again.save()
     assert sorted(tmp_path.iterdir()) == [one, two]
@@ -134,14 +134,14 @@ def test_damaged_file_is_computed_again_and_replaced(tmp_path: Path, damage: str
 def test_files_of_other_designs_are_removed(tmp_path: Path) -> None:
     for values in (MANY, MANY[::-1]):
         id_cache = IdCache(tmp_path)
-        task_numbers(column(values), id_cache)
+        task_codes(column(values), id_cache)
         id_cache.save()
     assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_files_of_a_design_that_was_not_asked_for_stay(tmp_path: Path) -> None:
     id_cache = IdCache(tmp_path)
-    task_numbers(column(MANY), id_cache)
+    task_codes(column(MANY), id_cache)
     id_cache.save()
     (before,) = tmp_path.iterdir()
     IdCache(tmp_path).save()  # an invocation that needed no ids
@@ -150,14 +150,14 @@ def test_files_of_a_design_that_was_not_asked_for_stay(tmp_path: Path) -> None:
 
 def test_foreign_file_is_no_memory_and_is_removed(tmp_path: Path) -> None:
     id_cache = IdCache(tmp_path)
-    computed = task_numbers(column(MANY), id_cache)
+    computed = task_codes(column(MANY), id_cache)
     id_cache.save()
     (kept,) = tmp_path.iterdir()
     key = kept.name.partition("-")[0]
     (tmp_path / f"{key}-0000000000000000").write_bytes(b"\1" * 8 * len(MANY))
     (tmp_path / "notes.txt").write_text("mine")
     again = IdCache(tmp_path)
-    assert task_numbers(column(MANY), again).tolist() == computed.tolist()
+    assert task_codes(column(MANY), again).tolist() == computed.tolist()
     again.save()
     assert list(tmp_path.iterdir()) == [kept]
 
@@ -166,14 +166,14 @@ def test_file_that_another_process_is_just_writing_is_left_alone(tmp_path: Path)
     halfway = tmp_path / ".key-digest.4711"  # as `files.write_bytes` names it
     halfway.write_bytes(b"")
     id_cache = IdCache(tmp_path)
-    task_numbers(column(MANY), id_cache)
+    task_codes(column(MANY), id_cache)
     id_cache.save()
     assert halfway.exists()
 
 
 def test_small_designs_are_not_kept(tmp_path: Path) -> None:
     id_cache = IdCache(tmp_path / "ids")
-    task_numbers(column(MANY[1:]), id_cache)
+    task_codes(column(MANY[1:]), id_cache)
     id_cache.save()
     assert not (tmp_path / "ids").exists()
 
@@ -183,8 +183,8 @@ def test_columns_that_differ_in_type_name_or_nulls_are_not_mixed_up(tmp_path: Pa
     texts, halves = [str(n) for n in MANY], [n + 0.5 for n in MANY]
     sets = [column(MANY), column(texts), column(halves), {"b": Column.of(MANY)}]
     sets.append(column([None, *MANY[1:]]))
-    first = [int(task_numbers(one, id_cache)[0]) for one in sets]
+    first = [int(task_codes(one, id_cache)[0]) for one in sets]
     id_cache.save()
-    again = [int(task_numbers(one, IdCache(tmp_path))[0]) for one in sets]
+    again = [int(task_codes(one, IdCache(tmp_path))[0]) for one in sets]
     wanted = [{"a": 0}, {"a": "0"}, {"a": 0.5}, {"b": 0}, {}]
     assert first == again == [int(task_id(one), 16) for one in wanted]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snakestudy.design.sampling import sample
+from snakestudy.design.sampling import _points, sample
 from snakestudy.errors import UserError
 
 METHODS = ["random", "lhs", "sobol", "halton"]
@@ -285,3 +285,24 @@ def test_impossible_distribution_is_refused(distribution: Any, words: list[str])
 def test_sobol_number_that_is_no_power_of_two_is_refused(n: int, below: int, above: int) -> None:
     with pytest.raises(UserError, match=rf"n = {n}: is no power of 2.*Write {below} or {above}"):
         sample(n, "sobol", 0, {"k": UNIFORM})
+
+
+class Bits:
+    """Bits that are not random: the same 64 each time."""
+
+    def __init__(self, raw: int) -> None:
+        self.raw = raw
+
+    def random_raw(self, n: int) -> numpy.ndarray:
+        return numpy.full(n, self.raw, dtype=numpy.uint64)
+
+
+# With the last one, a shift by Halton's 2/3 ends at 1, which is 0 again.
+RAW = [0, 2**64 - 1, (2**53 - 6004799503160661 - 1) // 2 << 12]
+
+
+@pytest.mark.parametrize("raw", RAW, ids=["zeros", "ones", "up_to_one"])
+@pytest.mark.parametrize(("method", "n"), [("random", 3), ("lhs", 3), ("sobol", 4), ("halton", 3)])
+def test_coordinates_are_neither_0_nor_1_whatever_the_bits(method: str, n: int, raw: int) -> None:
+    for coordinates in _points(n, method, {"a": Bits(raw), "b": Bits(raw)}).values():
+        assert ((coordinates > 0) & (coordinates < 1)).all()

@@ -20,7 +20,16 @@ from snakestudy.config.study import Task
 from snakestudy.design.columns import Column
 from snakestudy.storage.documents import ManifestSpec, StepSpec
 from snakestudy.storage.manifest import Manifest, encoded
-from snakestudy.values import as_text, canonical, digest, digest_of, nest, number, plain, task_id
+from snakestudy.values import (
+    as_text,
+    canonical,
+    digest,
+    digest_of,
+    nest,
+    parse_number,
+    plain,
+    task_id,
+)
 
 SCALARS = (
     st.none()
@@ -371,16 +380,16 @@ def test_manifest_hash_depends_on_order_tasks_and_attempts() -> None:
     ],
 )
 def test_text_reads_as(text: str, value: Any) -> None:
-    assert same(number(text), value)
+    assert same(parse_number(text), value)
 
 
 def test_nan_in_a_text_reads_as_nan() -> None:
-    assert math.isnan(number("NaN"))
+    assert math.isnan(parse_number("NaN"))
 
 
 @given(st.integers(-(10**30), 10**30) | st.floats(allow_nan=False))
 def test_every_number_is_read_back_from_its_text(value: float) -> None:
-    assert same(number(repr(value)), value)
+    assert same(parse_number(repr(value)), value)
 
 
 @pytest.mark.parametrize(

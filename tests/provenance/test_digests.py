@@ -291,6 +291,11 @@ def test_script_that_is_not_there_is_refused(command: str | list[str]) -> None:
             ["input resources/in.dat changed"],
         ),
         (
+            {"command": "a", "inputs": [{"path": "resources/in.dat", "render": "jinja"}]},
+            {"command": "a", "inputs": [{"path": "resources/in.dat", "render": "dollar"}]},
+            ["input resources/in.dat changed"],
+        ),
+        (
             {"command": "a"},
             {"command": "a", "depends": ["resources/*.dat"]},
             ["resources/in.dat was added"],

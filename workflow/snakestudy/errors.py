@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from snakestudy.messages import format_value
@@ -50,6 +52,15 @@ class UserError(Exception):
     def _with(self, **changes: Any) -> UserError:
         names = ("problem", "file", "key", "value", "fix")
         return UserError(**{**{name: getattr(self, name) for name in names}, **changes})
+
+
+@contextmanager
+def error_context(key: str) -> Iterator[None]:
+    """Within this, an error for users lies at this key."""
+    try:
+        yield
+    except UserError as error:
+        raise error.prefix_key(key) from None
 
 
 class OutOfTime(Exception):

@@ -29,13 +29,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("x", ["command", "setup"])
     'Known: command, setup.'
     """
+    known = sorted(known)
+    meant = similar(word, known)
+    if meant is not None:
+        return f"Did you mean {meant}?"
+    return f"Known: {', '.join(known)}." if known else "None is known here."
+
+
+def similar(word: str, known: Iterable[str]) -> str | None:
+    """The known word that may be meant by a misspelt one; None if none looks like it.
+
+    >>> similar("linspce", ["linspace", "range"]), similar("x", ["linspace", "range"])
+    ('linspace', None)
+    """
     import difflib  # seldom needed, and 1 % of a small visit
 
-    known = sorted(known)
-    close = difflib.get_close_matches(str(word), known, n=1)
-    if close:
-        return f"Did you mean {close[0]}?"
-    return f"Known: {', '.join(known)}." if known else "None is known here."
+    return next(iter(difflib.get_close_matches(str(word), sorted(known), n=1)), None)
 
 
 def aligned(names: list[str], rows: list[list[str]]) -> str:

@@ -32,8 +32,9 @@ def plain(value: Any) -> Any:
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy scalars and arrays
-        return plain(value.tolist())
+    to_python = getattr(value, "tolist", None)  # of numpy scalars and arrays
+    if to_python is not None:
+        return plain(to_python())
     raise ValueError(
         f"a {type(value).__name__} is no parameter value (null, bool, int, float, str, "
         "or lists and mappings of those)"
@@ -110,11 +111,11 @@ def nest(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def number(text: str) -> int | float | str | None:
+def parse_number(text: str) -> int | float | str | None:
     """What a text reads as: a number if it is one (Fortran's 1.0D-03 too), null if empty.
 
-    >>> number("12"), number(" 1.0D-03"), number("nan"), number(""), number("a b")
-    (12, 0.001, nan, None, 'a b')
+    >>> [parse_number(text) for text in ("12", " 1.0D-03", "nan", "", "a b")]
+    [12, 0.001, nan, None, 'a b']
     """
     stripped = text.strip()
     if not stripped:

@@ -9,7 +9,7 @@ import numpy
 
 from snakestudy.commands.open_study import add_directory, open_study, parser_of
 from snakestudy.config.load import load
-from snakestudy.design.blocks import Block
+from snakestudy.design.blocks import ExpandedBlock
 from snakestudy.design.columns import Column, groups, size
 from snakestudy.design.design import Design
 from snakestudy.errors import UserError
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         planner = Planner.of(study, record, layout, Capacity(given.cores).slots(study))
         design = planner.design()
         existing = [old.manifest.task_codes for old in planner.existing().values() if old.started]
-        new = design.rows_among(differences(design.ordered, existing)[1])
+        new = design.rows_among(differences(design.sorted_codes, existing)[1])
         text = [summary(study.name, design, new, planner.context)]
         if given.by is not None:
             text.append(counts(design, new, given.by))
@@ -55,7 +55,7 @@ def summary(name: str, design: Design, new: numpy.ndarray, context: PlanContext)
     """The sets of each block, those dropped, those known, and the chunks of the new ones."""
     lines = [f"{name}: {pluralize(design.size, 'parameter set')}"]
     lines += [f"  {_block(block)}" for block in design.blocks]
-    lines += [f"  {note}" for note in design.notes if ".where" not in note]
+    lines += [f"  {remark}" for remark in design.remarks]
     lines.append(f"  new {len(new):,}, known {design.size - len(new):,}")
     chunks = cut_into_chunks(new, context, design, 0)
     if chunks:
@@ -69,13 +69,13 @@ def summary(name: str, design: Design, new: numpy.ndarray, context: PlanContext)
     return "\n".join(lines)
 
 
-def _block(block: Block) -> str:
+def _block(block: ExpandedBlock) -> str:
     factors: dict[str, int] = {}
     for kind, number in block.factors:
         factors[kind] = factors.get(kind, 1) * number
     product = " x ".join(f"{kind} {number:,}" for kind, number in factors.items())
     gone = f", {block.removed:,} removed by where" if block.removed else ""
-    return f"{block.key}: {size(block.part):,} = {product}{gone}"
+    return f"{block.key}: {size(block.columns):,} = {product}{gone}"
 
 
 def counts(design: Design, new: numpy.ndarray, name: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from snakestudy.commands.open_study import open_study, parser_of
 from snakestudy.config.yaml12 import read_yaml
 from snakestudy.design.columns import from_rows
-from snakestudy.design.derived import derived_columns, parsed
+from snakestudy.design.derived import derived_columns, parse_formulas
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import format_value, nearest, pluralize
@@ -77,7 +77,7 @@ def changed(
                 "is no NAME=VALUE of a parameter", key="--set", value=change, fix=nearest(name, own)
             )
         own[name] = read_yaml("--set", f"value: {text}")["value"]
-    part = derived_columns(from_rows([own]), parsed(derive))
+    part = derived_columns(from_rows([own]), parse_formulas(derive))
     return {name: column.to_list()[0] for name, column in part.items()}
 
 

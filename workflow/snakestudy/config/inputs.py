@@ -10,8 +10,8 @@ from typing import Any
 
 from snakestudy.config.bash import bash_text
 from snakestudy.config.study import Input, Task
-from snakestudy.config.templates import _RENDERED, fill, placeholders
-from snakestudy.errors import UserError
+from snakestudy.config.templates import fill, placeholders, rendered_names
+from snakestudy.errors import UserError, error_context
 from snakestudy.messages import nearest
 from snakestudy.values import digest_of
 
@@ -46,11 +46,9 @@ def inputs_digest(
     """
     contents = []
     for item in filter(is_per_task, task.inputs):
-        try:
+        with error_context("task.inputs"):
             path = source_path(item, values)
             target_name(item, path, values)
-        except UserError as error:
-            raise error.prefix_key("task.inputs") from None
         try:
             contents.append(sha256(path))
         except OSError as error:
@@ -78,44 +76,72 @@ RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.js
 
 
 def check_task(task: Task, parameters: Iterable[str]) -> None:
-    """Refuse placeholders and template names that are no parameter, before anything runs."""
+    """Refuse what would fail in every task, before anything runs.
+
+    Raises:
+        UserError: for placeholders and names in templates that are no parameter, and paths
+            that leave the run directory; its key starts with task.
+    """
     known = {*parameters, *EXTRA_NAMES}
+    for check in (_check_command, _check_environment, _check_inputs, _check_metrics):
+        check(task, known)
+
+
+def _check_command(task: Task, known: set[str]) -> None:
     command = task.command or ()
-    for word in [command] if isinstance(command, str) else command:
-        _check_names("task.command", word, placeholders, known)
-    if isinstance(command, str):
-        _under("task.command", bash_text, command)
-        if placeholders(command) and _QUOTED_HEREDOC.search(command):
-            raise UserError(
-                "a here-document with a quoted word takes no placeholders",
-                key="task.command",
-                fix="Leave the quotes out.",
-            )
+    with error_context("task.command"):
+        for word in [command] if isinstance(command, str) else command:
+            _check_placeholders(word, known)
+        if isinstance(command, str):
+            bash_text(command)
+            if placeholders(command) and _QUOTED_HEREDOC.search(command):
+                raise UserError(
+                    "a here-document with a quoted word takes no placeholders",
+                    fix="Leave the quotes out.",
+                )
+
+
+def _check_environment(task: Task, known: set[str]) -> None:
     for name, value in task.env:
-        _check_names(f"task.env.{name}", value, placeholders, known)
+        with error_context(f"task.env.{name}"):
+            _check_placeholders(value, known)
+
+
+def _check_inputs(task: Task, known: set[str]) -> None:
     targets: set[str] = set()
     for number, item in enumerate(task.inputs):
-        key = f"task.inputs.{number}"
-        target = os.path.normpath(item.rename or os.path.basename(item.path))
-        if target in targets:
-            raise UserError(
-                "another input has the same name", key=key, value=target, fix="Rename one of them."
-            )
-        targets.add(target)
-        _check_names(f"{key}.path", item.path, placeholders, known)
-        if item.rename:
-            _check_names(f"{key}.rename", item.rename, placeholders, known)
-        if not placeholders(item.path + (item.rename or "")):
-            _under(key, target_name, item, item.path, {})
-        if item.render and "{" not in item.path:
-            where = f"{key}.path ({item.path})"
-            try:
-                text = Path(item.path).read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise UserError(f"is no UTF-8 text ({error.reason})", key=where) from None
-            top = {name.split(".")[0] for name in known}
-            names = top if item.render == "jinja" else known
-            _check_names(where, text, _RENDERED[item.render], names)
+        with error_context(f"task.inputs.{number}"):
+            target = os.path.normpath(item.rename or os.path.basename(item.path))
+            if target in targets:
+                fix = "Rename one of them."
+                raise UserError("another input has the same name", value=target, fix=fix)
+            targets.add(target)
+            _check_input(item, known)
+
+
+def _check_input(item: Input, known: set[str]) -> None:
+    with error_context("path"):
+        _check_placeholders(item.path, known)
+    if item.rename:
+        with error_context("rename"):
+            _check_placeholders(item.rename, known)
+    if not placeholders(item.path + (item.rename or "")):
+        target_name(item, item.path, {})
+    if item.render and "{" not in item.path:
+        with error_context(f"path ({item.path})"):
+            _check_template(Path(item.path), item.render, known)
+
+
+def _check_template(path: Path, kind: str, known: set[str]) -> None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"is no UTF-8 text ({error.reason})") from None
+    known = {name.split(".")[0] for name in known} if kind == "jinja" else known
+    _check_names(rendered_names(text, kind), known, text)
+
+
+def _check_metrics(task: Task, _: set[str]) -> None:
     for metric in task.metrics:
         path = os.path.normpath(metric.path or ".")
         if path.startswith(("../", "/")) or path == "..":
@@ -126,24 +152,16 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
             )
 
 
-def _under(key: str, function: Callable, *arguments: Any) -> None:
-    try:
-        function(*arguments)
-    except UserError as error:
-        raise error.prefix_key(key) from None
+def _check_placeholders(template: str, known: set[str]) -> None:
+    _check_names(placeholders(template), known, template)
 
 
-def _check_names(
-    key: str, template: str, names: Callable[[str], set[str]], known: set[str]
-) -> None:
-    try:
-        unknown = sorted(names(template) - known)
-    except UserError as error:
-        raise error.prefix_key(key) from None
+def _check_names(names: set[str], known: set[str], text: str) -> None:
+    """Refuse names in a text that are none of the known ones."""
+    unknown = sorted(names - known)
     if unknown:
         raise UserError(
             f"{{{unknown[0]}}} is no parameter",
-            key=key,
-            value=template if len(template) < 80 else unknown[0],
+            value=text if len(text) < 80 else unknown[0],
             fix=nearest(unknown[0], known),
         )

@@ -23,7 +23,7 @@ def resolve(file: str, config: dict[str, Any]) -> dict[str, Any]:
         task = with_defaults(config["task"], schema()["$defs"]["task"])
         design = config["design"]
         blocks = design if isinstance(design, list) else [design]
-        resolved["design"] = [_resolve_block(block) for block in blocks]
+        resolved["design"] = [with_defaults(block, schema()["$defs"]["block"]) for block in blocks]
         _check_defaults(resolved["defaults"])
         del resolved["task"]
         resolved["steps"] = [{"name": ONLY_STEP, "after": [], **_resolve_task(task)}]
@@ -42,14 +42,6 @@ def seconds(duration: float | str) -> float:
     if isinstance(duration, str):
         return float(duration[:-1]) * _SECONDS[duration[-1]]
     return float(duration)
-
-
-def _resolve_block(block: dict[str, Any]) -> dict[str, Any]:
-    if "sample" not in block:
-        return block
-    sample = {"method": "random", "seed": 0, **block["sample"]}
-    whole = {name: int(sample[name]) for name in ("n", "seed")}  # 1e3 is as good as 1000
-    return {**block, "sample": {**sample, **whole}}
 
 
 def _check_defaults(defaults: Mapping[str, Any]) -> None:

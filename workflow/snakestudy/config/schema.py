@@ -31,10 +31,10 @@ def with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[
     for key, rule in schema["properties"].items():
         if "default" in rule:
             filled.setdefault(key, deepcopy(rule["default"]))
-        kinds = [rule, *rule.get("anyOf", ())]
-        if type(filled.get(key)) is float and any(kind.get("type") == "integer" for kind in kinds):
+        forms = [rule, *rule.get("anyOf", ())]
+        if type(filled.get(key)) is float and any(form.get("type") == "integer" for form in forms):
             filled[key] = int(filled[key])  # 1e3 is as good as 1000
-        if rule.get("type") == "object" and "properties" in rule:
+        if rule.get("type") == "object" and "properties" in rule and key in filled:
             filled[key] = with_defaults(filled[key], rule)
     return filled
 
@@ -69,12 +69,12 @@ def _inside(error: Any) -> Any:
     """What is wrong in the one form that the value can have; an unknown key first."""
     while error.validator == "anyOf":
         forms: dict[int, list[Any]] = {}
-        for one in error.context:
-            forms.setdefault(one.schema_path[0], []).append(one)
-        fitting = [found for found in forms.values() if not any(map(_is_another_type, found))]
+        for inner in error.context:
+            forms.setdefault(inner.schema_path[0], []).append(inner)
+        fitting = [errors for errors in forms.values() if not any(map(_is_another_type, errors))]
         if len(fitting) != 1:
             break
-        error = min(fitting[0], key=lambda one: one.validator != "additionalProperties")
+        error = min(fitting[0], key=lambda inner: inner.validator != "additionalProperties")
     return error
 
 
@@ -104,13 +104,7 @@ def _in_words(rule: str, wanted: Any, error: Any) -> tuple[str, str | None]:
     if rule == "exclusiveMinimum":
         return f"must be more than {wanted}", described
     if rule == "pattern":
-        if "threads" in wanted:
-            return "is no name for a resource", "threads, mem_mb and runtime are keys of task."
-        if "A-Z" in wanted:
-            return "is no name for a variable", "Write letters, digits and _."
-        if "py" in wanted:
-            return "must name a function", "Write path/to/file.py:function."
-        return "is no duration", "Write for example 30s, 20m, 2h or 1d."
+        return error.schema["x-problem"], error.schema["x-fix"]
     if rule == "anyOf":
         return "is not of a known form", described
     return error.message, described

@@ -22,15 +22,15 @@ def placeholders(template: str) -> set[str]:
     Raises:
         UserError: for a brace without its partner.
     """
-    found = set()
+    names = set()
     for match in _PLACEHOLDER.finditer(template):
         if match[0] in "{}":
             raise UserError(
                 "has a single brace", value=template, fix="Write {{ or }} for a brace itself."
             )
         if match[1] is not None:
-            found.add(match[1])
-    return found
+            names.add(match[1])
+    return names
 
 
 def fill(template: str, values: Mapping[str, Any]) -> str:
@@ -68,7 +68,13 @@ def _dollar_names(text: str) -> set[str]:
     return set(template.get_identifiers())
 
 
-_RENDERED = {"jinja": _jinja_names, "dollar": _dollar_names}
+def rendered_names(text: str, kind: str) -> set[str]:
+    """The names that a template (jinja: of the topmost mappings) reads.
+
+    Raises:
+        UserError: for what is no template of the kind.
+    """
+    return _dollar_names(text) if kind == "dollar" else _jinja_names(text)
 
 
 def render(text: str, kind: str, values: Mapping[str, Any]) -> str:

@@ -20,9 +20,8 @@ def read_yaml(file: str, text: str) -> dict[str, Any]:
         config = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise UserError(
-            f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}", file=file
-        ) from None
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise UserError(f"{place}{error.problem}", file=file) from None
     except yaml.YAMLError as error:
         raise UserError(f"is no YAML: {error}", file=file) from None
     if not isinstance(config, dict):

@@ -1,4 +1,4 @@
-"""Parameter values written in the configuration: axes and ranges, zipped groups, stars."""
+"""Axes written in the configuration: lists, ranges, single values."""
 
 from __future__ import annotations
 
@@ -9,21 +9,12 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from snakestudy.design.columns import (
-    LIMIT,
-    Column,
-    Part,
-    check_size,
-    from_columns,
-    from_rows,
-    plain_list,
-)
-from snakestudy.errors import UserError
-from snakestudy.messages import nearest
-from snakestudy.values import canonical
+from snakestudy.design.columns import LIMIT, check_size, plain_list
+from snakestudy.errors import UserError, error_context
+from snakestudy.messages import nearest, similar
 
-MAX = sys.float_info.max
-RANGES = ("linspace", "logspace", "geomspace", "range")
+_MAX = sys.float_info.max
+_RANGES = ("linspace", "logspace", "geomspace", "range")
 
 
 def axis(value: Any, limit: int = LIMIT) -> list[Any]:
@@ -34,10 +25,10 @@ def axis(value: Any, limit: int = LIMIT) -> list[Any]:
     """
     if isinstance(value, Mapping) and len(value) == 1:
         (kind, arguments), *_ = value.items()
-        if kind in RANGES:
+        if kind in _RANGES:
             return _range(kind, arguments, limit)
-        if nearest(kind, RANGES).startswith("Did"):
-            raise UserError("is no range", value=kind, fix=nearest(kind, RANGES))
+        if similar(kind, _RANGES):
+            raise UserError("is no range", value=kind, fix=nearest(kind, _RANGES))
     values = value if isinstance(value, list) else [value]
     if not values:
         raise UserError("is empty", value=value, fix="Write at least one value.")
@@ -50,7 +41,7 @@ def _range(kind: str, arguments: Any, limit: int) -> list[Any]:
     if not numeric or (len(arguments) != 3 and not (kind == "range" and len(arguments) == 2)):
         raise UserError(f"{kind} takes {form}", value=arguments)
     start, stop, count = [*arguments, 1][:3]
-    if not all(abs(item) <= MAX for item in arguments):
+    if not all(abs(item) <= _MAX for item in arguments):
         raise UserError(f"{kind} takes finite numbers", value=arguments)
     if kind == "range":
         values = _arange(start, stop, count, limit)
@@ -103,9 +94,9 @@ def _logspace(start: float, stop: float, count: int) -> list[float]:
 
 
 def _geomspace(start: float, stop: float, count: int) -> list[float]:
-    ends = Decimal(repr(start)), Decimal(repr(stop))
+    first, last = (abs(Decimal(repr(end))).log10() for end in (start, stop))
     sign = -1.0 if start < 0 else 1.0
-    return [sign * value for value in _powers(*(abs(e).log10() for e in ends), count)]
+    return [sign * value for value in _powers(first, last, count)]
 
 
 def _powers(start: Decimal, stop: Decimal, count: int) -> list[float]:
@@ -114,43 +105,14 @@ def _powers(start: Decimal, stop: Decimal, count: int) -> list[float]:
     return [float(Decimal(10) ** (start + step * i)) for i in range(count)]
 
 
-def zipped(group: Mapping[str, Any], limit: int = LIMIT) -> Part:
-    """The axes of a group, varied together."""
-    axes = _axes(group, limit)
-    lengths = {name: len(values) for name, values in axes.items()}
-    if len(set(lengths.values())) > 1:
-        raise UserError("has lists of unequal length", value=lengths, fix="Make them equally long.")
-    return from_columns(axes)
+def expand_axes(axes: Mapping[str, Any], limit: int = LIMIT) -> dict[str, list[Any]]:
+    """name -> the values of its axis.
 
-
-def star(base: Mapping[str, Any], vary: Mapping[str, Any], limit: int) -> tuple[Part, Column]:
-    """The base, then one parameter at a time; and for each set the name of what varies.
-
-    The base occurs once: a value that is the base's own gives no further set.
+    Raises:
+        UserError: naming the axis that cannot be one.
     """
-    for name in vary:
-        if name not in base:
-            raise UserError("is not in base", key=f"vary.{name}", fix="Write its base value there.")
-    axes = _axes(vary, limit, "vary.")
-    check_size(1 + sum(map(len, axes.values())), limit)
-    base = dict(zip(base, plain_list(base.values()), strict=True))
-    rows, labels = [base], ["base"]
-    for name, values in axes.items():
-        others = [value for value in values if not _same(value, base[name])]
-        rows += [{**base, name: value} for value in others]
-        labels += [name] * len(others)
-    return from_rows(rows), Column.of(labels)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return canonical(one) == canonical(other)
-
-
-def _axes(values: Mapping[str, Any], limit: int, place: str = "") -> dict[str, list[Any]]:
-    axes = {}
-    for name, value in values.items():
-        try:
-            axes[name] = axis(value, limit)
-        except UserError as error:
-            raise error.prefix_key(f"{place}{name}") from None
-    return axes
+    values = {}
+    for name, value in axes.items():
+        with error_context(name):
+            values[name] = axis(value, limit)
+    return values

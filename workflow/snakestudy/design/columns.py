@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -33,15 +33,17 @@ class Column:
         return cls(values, codes)
 
     @cached_property
-    def numbers(self) -> numpy.ndarray | None:
+    def numeric(self) -> numpy.ndarray | None:
         """The values as an array, if they are all integers of 64 bits, or all floats."""
         kinds = {*map(type, self.values)}
         if kinds != {int} and kinds != {float}:
             return None
         try:
-            return numpy.array(self.values, dtype=numpy.int64 if kinds == {int} else numpy.float64)
+            array = numpy.array(self.values, dtype=numpy.int64 if kinds == {int} else numpy.float64)
         except OverflowError:
             return None
+        array.flags.writeable = False  # every caller has the same one
+        return array
 
     def take(self, rows: numpy.ndarray) -> Column:
         return Column(self.values, self.codes[rows])
@@ -70,7 +72,7 @@ class Column:
         return Column((*self.values, value), codes)
 
 
-Part = dict[str, Column]  # some of a design's columns
+ParameterColumns = dict[str, Column]  # parameter sets: columns of equal length by name
 
 
 def plain_list(values: Iterable[Any]) -> list[Any]:
@@ -87,18 +89,26 @@ def plain_list(values: Iterable[Any]) -> list[Any]:
         raise UserError(str(error)) from None
 
 
-def from_columns(columns: Mapping[str, Iterable[Any]]) -> Part:
+def from_columns(values_by_name: Mapping[str, Iterable[Any]]) -> ParameterColumns:
     """
     Raises:
         UserError: naming the column with a value that no parameter can have.
     """
-    part = {}
-    for name, values in columns.items():
+    columns = {}
+    for name, values in values_by_name.items():
         try:
-            part[name] = _dense(plain_list(values))
+            columns[name] = _dense(plain_list(values))
         except UserError as error:
             raise error.add_words(f"(column {name!r})") from None
-    return part
+    return columns
+
+
+def from_source(values_by_name: Mapping[str, Iterable[Any]], source: str) -> ParameterColumns:
+    """The columns that a file or callable gave; an error names it."""
+    try:
+        return from_columns(values_by_name)
+    except UserError as error:
+        raise UserError(error.problem, value=source) from None
 
 
 def _dense(values: list[Any]) -> Column:
@@ -111,14 +121,15 @@ def _dense(values: list[Any]) -> Column:
     return Column(tuple(few), numpy.array([codes[value] for value in values], dtype=numpy.int32))
 
 
-def from_rows(rows: Sequence[Mapping[str, Any]]) -> Part:
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> ParameterColumns:
     """A set for each row; what a row lacks is null."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     return from_columns({name: [row.get(name) for row in rows] for name in names})
 
 
-def size(part: Part) -> int:
-    return len(next(iter(part.values())).codes)
+def size(columns: ParameterColumns) -> int:
+    """The number of sets."""
+    return len(next(iter(columns.values())).codes)
 
 
 def check_size(number: int, limit: int) -> None:
@@ -133,49 +144,72 @@ def check_size(number: int, limit: int) -> None:
         )
 
 
-def product(parts: Sequence[tuple[str, Part]], limit: int = LIMIT) -> Part:
-    """Every combination of the parts (each with the key that made it), the last one fastest."""
-    seen: dict[str, str] = {}
-    for kind, part in parts:
-        for name in part:
-            if name in seen:
+def product(
+    factors: Sequence[tuple[str, ParameterColumns]], limit: int = LIMIT
+) -> ParameterColumns:
+    """Every combination of the factors (each with the key that made it), the last one fastest."""
+    keys: dict[str, str] = {}
+    for key, columns in factors:
+        for name in columns:
+            if name in keys:
                 raise UserError(
-                    f"is set by {seen[name]} and by {kind} of one block",
+                    f"is set by {keys[name]} and by {key} of one block",
                     value=name,
                     fix="Keep one of them.",
                 )
-            seen[name] = kind
-    sizes = [size(part) for _, part in parts]
+            keys[name] = key
+    sizes = [size(columns) for _, columns in factors]
     inner = total = prod(sizes)
     check_size(total, limit)
-    whole: Part = {}
-    for (_, part), own in zip(parts, sizes, strict=True):
-        inner //= own or 1
-        outer = total // (own * inner) if total else 0
-        for name, column in part.items():
+    combinations: ParameterColumns = {}
+    for (_, columns), sets in zip(factors, sizes, strict=True):
+        inner //= sets or 1
+        outer = total // (sets * inner) if total else 0
+        for name, column in columns.items():
             codes = column.codes if inner == 1 else numpy.repeat(column.codes, inner)
-            whole[name] = Column(column.values, codes if outer == 1 else numpy.tile(codes, outer))
-    return whole
+            codes = codes if outer == 1 else numpy.tile(codes, outer)
+            combinations[name] = Column(column.values, codes)
+    return combinations
 
 
-def concat(parts: Sequence[Part]) -> Part:
-    """The parts under each other; a name that one lacks is null there."""
-    if len(parts) == 1:
-        return dict(parts[0])
-    names = list(dict.fromkeys(name for part in parts for name in part))
-    stacked: Part = {}
+def concat(blocks: Sequence[ParameterColumns]) -> ParameterColumns:
+    """The sets of all blocks; a name that one lacks is null there."""
+    if len(blocks) == 1:
+        return dict(blocks[0])
+    names = list(dict.fromkeys(name for columns in blocks for name in columns))
+    together: ParameterColumns = {}
     for name in names:
         values: list[Any] = []
         codes = []
-        for part in parts:
-            if name not in part:
-                codes.append(numpy.full(size(part), -1, dtype=numpy.int32))
+        for columns in blocks:
+            if name not in columns:
+                codes.append(numpy.full(size(columns), -1, dtype=numpy.int32))
                 continue
-            column = part[name]
+            column = columns[name]
             codes.append(numpy.where(column.codes < 0, -1, column.codes + len(values)))
             values.extend(column.values)
-        stacked[name] = Column(tuple(values), numpy.concatenate(codes).astype(numpy.int32))
-    return stacked
+        together[name] = Column(tuple(values), numpy.concatenate(codes).astype(numpy.int32))
+    return together
+
+
+def distinct(columns: ParameterColumns) -> ParameterColumns:
+    """The sets, each once, in order of first appearance."""
+    keys = combined(columns.values())
+    rows = numpy.sort(numpy.unique(keys, return_index=True)[1])
+    return {name: column.take(rows) for name, column in columns.items()}
+
+
+def encoded(values: Iterable[Any], key: Callable[[Any], Any]) -> Column:
+    """Values as a column that holds each (by its key) once."""
+    code_of: dict[Any, int] = {}
+    kept: list[Any] = []
+    codes = []
+    for value in values:
+        code = -1 if value is None else code_of.setdefault(key(value), len(code_of))
+        if code == len(kept):
+            kept.append(value)
+        codes.append(code)
+    return Column(tuple(kept), numpy.array(codes, dtype=numpy.int32))
 
 
 def combined(columns: Iterable[Column]) -> numpy.ndarray:
@@ -184,27 +218,23 @@ def combined(columns: Iterable[Column]) -> numpy.ndarray:
     >>> combined([Column.of("ab").take(numpy.array([0, 0, 1])), Column.of([1, 2, 3])]).tolist()
     [0, 1, 2]
     """
-    keys: numpy.ndarray | None = None
+    keys = numpy.zeros(1, dtype=numpy.int64)
     for column in columns:
-        if keys is None:
-            keys = column.codes
-        else:
-            keys = keys.astype(numpy.int64) * (len(column.values) + 1) + column.codes + 1
+        keys = keys * (len(column.values) + 1) + column.codes + 1
         keys = numpy.unique(keys, return_inverse=True)[1]  # small again: no overflow
-    assert keys is not None
     return keys
 
 
 def groups(columns: Sequence[Column], rows: numpy.ndarray) -> list[numpy.ndarray]:
     """The rows cut into groups that agree in all columns, in order of appearance."""
-    same: list[Column] = []
+    by_class: list[Column] = []  # equal values have one code
     for column in columns:
         classes: dict[str, int] = {}
         codes = [classes.setdefault(canonical(value), len(classes)) for value in column.values]
         codes.append(classes.get("null", -1))  # code -1 is the last
-        same.append(Column(tuple(classes), numpy.array(codes)[column.codes[rows]]))
-    keys = combined(same)
+        by_class.append(Column(tuple(classes), numpy.array(codes)[column.codes[rows]]))
+    keys = combined(by_class)
     _, first, inverse = numpy.unique(keys, return_index=True, return_inverse=True)
     rank = numpy.argsort(numpy.argsort(first))[inverse]  # groups by their first row
-    order = numpy.argsort(rank, kind="stable")
-    return numpy.split(rows[order], numpy.flatnonzero(numpy.diff(rank[order])) + 1)
+    by_rank = numpy.argsort(rank, kind="stable")
+    return numpy.split(rows[by_rank], numpy.flatnonzero(numpy.diff(rank[by_rank])) + 1)

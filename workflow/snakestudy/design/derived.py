@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from ast import expr
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy
 
 from snakestudy.design import expressions
-from snakestudy.design.columns import Column, Part, plain_list, size
-from snakestudy.errors import UserError
+from snakestudy.design.columns import Column, ParameterColumns, plain_list, size
+from snakestudy.errors import UserError, error_context
 from snakestudy.messages import format_value, nearest, pluralize
 
-
-def error_context(key: str, function: Any, *arguments: Any, **more: Any) -> Any:
-    """Call the function; an error it raises lies at this key."""
-    try:
-        return function(*arguments, **more)
-    except UserError as error:
-        raise error.prefix_key(key) from None
+Formulas = Mapping[str, expr]  # column -> how it is computed
 
 
-def parsed(derive: Mapping[str, str]) -> dict[str, Any]:
-    """Formulas in an order in which each reads only what comes before it."""
+def parse_formulas(derive: Mapping[str, str]) -> dict[str, expr]:
+    """Formulas in an order in which each reads only what comes before it.
+
+    Raises:
+        UserError: for what is no expression, and for circles; keys start with derive.
+    """
     trees = {}
     for name, text in derive.items():
         try:
@@ -31,7 +29,7 @@ def parsed(derive: Mapping[str, str]) -> dict[str, Any]:
             raise error.with_place(key=f"derive.{name}") from None
         if name in expressions.names(trees[name]):
             raise UserError("reads what it writes", key=f"derive.{name}", value=text)
-    ordered: dict[str, Any] = {}
+    ordered: dict[str, expr] = {}
     while len(ordered) < len(trees):
         ready = [
             name
@@ -45,24 +43,33 @@ def parsed(derive: Mapping[str, str]) -> dict[str, Any]:
     return ordered
 
 
-def derived_columns(part: Part, formulas: Mapping[str, Any]) -> Part:
-    """The part with every formula whose names it has; null where it lacks one."""
-    part = dict(part)
-    for name, tree in formulas.items():
-        if name in part:
+def check_derived(formulas: Formulas, parameters: ParameterColumns) -> None:
+    """Refuse formulas whose column is a parameter."""
+    for name in formulas:
+        if name in parameters:
             raise UserError("is a parameter and derived", value=name, fix="Rename one of them.")
-        reads = expressions.names(tree)
-        if reads <= part.keys():
-            part[name] = error_context(f"derive.{name}", _derived, tree, part)
-    return part
 
 
-def _derived(tree: Any, part: Part) -> Column:
+def derived_columns(columns: ParameterColumns, formulas: Formulas) -> ParameterColumns:
+    """The columns with every formula whose names they have; null where one of those is.
+
+    Raises:
+        UserError: for what cannot be computed; its key starts with derive.
+    """
+    columns = dict(columns)
+    for name, tree in formulas.items():
+        if expressions.names(tree) <= columns.keys():
+            with error_context(f"derive.{name}"):
+                columns[name] = _derived(tree, columns)
+    return columns
+
+
+def _derived(tree: expr, columns: ParameterColumns) -> Column:
     """One formula's column: null where anything it reads is null."""
-    reads = {name: part[name] for name in expressions.names(tree)}
-    codes = numpy.full(size(part), -1, dtype=numpy.int32)
-    there = numpy.all([column.codes >= 0 for column in reads.values()], axis=0)
-    rows = numpy.flatnonzero(numpy.broadcast_to(there, codes.shape))
+    reads = {name: columns[name] for name in expressions.names(tree)}
+    codes = numpy.full(size(columns), -1, dtype=numpy.int32)
+    present = numpy.all([column.codes >= 0 for column in reads.values()], axis=0)
+    rows = numpy.flatnonzero(numpy.broadcast_to(present, codes.shape))
     if not len(rows):
         return Column((), codes)
 
@@ -70,28 +77,32 @@ def _derived(tree: Any, part: Part) -> Column:
         arrays = {name: column.take(rows).array() for name, column in reads.items()}
         return expressions.one_each(tree, arrays, len(rows))
 
-    values = _evaluated(values_of, rows, part)
-    numbers = values if values.dtype.kind == "f" else numpy.array([_number(v) for v in values])
-    bad = numpy.flatnonzero(~numpy.isfinite(numbers)) if len(numbers) else ()
+    values = _evaluated(values_of, rows, columns)
+    floats = values if values.dtype.kind == "f" else numpy.array([_float(v) for v in values])
+    bad = numpy.flatnonzero(~numpy.isfinite(floats))
     if len(bad):
         others = f" and {pluralize(len(bad) - 1, 'other set')}" if len(bad) > 1 else ""
-        raise UserError(f"gives {numbers[bad[0]]} for {_set(part, rows[bad[0]])}{others}")
+        first = _in_words(columns, int(rows[bad[0]]))
+        raise UserError(f"gives {floats[bad[0]]} for {first}{others}")
     codes[rows] = numpy.arange(len(rows))
     return Column(tuple(plain_list(values.tolist())), codes)
 
 
-def _number(value: Any) -> float:
+def _float(value: object) -> float:
+    """A value as what may not be finite: all others are."""
     return value if isinstance(value, float) else 0.0
 
 
-def _set(part: Part, row: int) -> str:
+def _in_words(columns: ParameterColumns, row: int) -> str:
     """One parameter set, for a message."""
-    at = numpy.array([row])
-    return format_value({name: column.take(at).to_list()[0] for name, column in part.items()})
+    rows = numpy.array([row])
+    return format_value({name: column.take(rows).to_list()[0] for name, column in columns.items()})
 
 
 def _evaluated(
-    values_of: Callable[[numpy.ndarray], numpy.ndarray], rows: numpy.ndarray, part: Part
+    values_of: Callable[[numpy.ndarray], numpy.ndarray],
+    rows: numpy.ndarray,
+    columns: ParameterColumns,
 ) -> numpy.ndarray:
     """The values for these rows; an error names the first set that fails by itself."""
     try:
@@ -110,25 +121,25 @@ def _evaluated(
                 failing = failing[len(half) :]
         try:
             values_of(failing)
-        except UserError as one:
-            raise one.add_words(f"for {_set(part, failing[0])}") from None
+        except UserError as single:
+            raise single.add_words(f"for {_in_words(columns, int(failing[0]))}") from None
         raise error from None
 
 
-def rows_where(where: str, part: Part) -> numpy.ndarray:
+def rows_where(where: str, columns: ParameterColumns) -> numpy.ndarray:
     """The rows for which an expression holds.
 
     Raises:
         UserError: if it reads what is no parameter, is no condition, or fails for a set.
     """
     tree = expressions.parse(where)
-    unknown = sorted(expressions.names(tree) - part.keys())
+    unknown = sorted(expressions.names(tree) - columns.keys())
     if unknown:
-        raise UserError(f"{unknown[0]} is no parameter here", fix=nearest(unknown[0], part))
-    reads = {name: part[name] for name in expressions.names(tree)}
+        raise UserError(f"{unknown[0]} is no parameter here", fix=nearest(unknown[0], columns))
+    reads = {name: columns[name] for name in expressions.names(tree)}
 
-    def held(rows: numpy.ndarray) -> numpy.ndarray:
+    def holds(rows: numpy.ndarray) -> numpy.ndarray:
         values = {name: column.take(rows).array() for name, column in reads.items()}
         return expressions.condition(where, values, len(rows))
 
-    return numpy.flatnonzero(_evaluated(held, numpy.arange(size(part)), part))
+    return numpy.flatnonzero(_evaluated(holds, numpy.arange(size(columns)), columns))

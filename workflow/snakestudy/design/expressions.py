@@ -74,41 +74,45 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
     """
     import numpy
 
-    def value(node: ast.expr) -> Any:
-        match node:
-            case ast.Constant():
-                return node.value
-            case ast.Name() | ast.Attribute():
-                name = _dotted(node)
-                if name not in values:
-                    raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
-                return values[name]
-            case ast.BinOp():
-                return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
-            case ast.UnaryOp(op=ast.Not()):
-                return numpy.logical_not(value(node.operand))
-            case ast.UnaryOp():
-                operand = value(node.operand)
-                return -operand if isinstance(node.op, ast.USub) else +operand
-            case ast.BoolOp():
-                join = numpy.logical_and if isinstance(node.op, ast.And) else numpy.logical_or
-                return reduce(join, map(value, node.values))
-            case ast.Compare():
-                sides = [value(side) for side in (node.left, *node.comparators)]
-                tests = [
-                    _compare(_COMPARE[type(op)], *pair)
-                    for op, pair in zip(node.ops, pairwise(sides), strict=True)
-                ]
-                return reduce(numpy.logical_and, tests)
-            case ast.Call():
-                return getattr(numpy, node.func.id)(*map(value, node.args))
-        raise AssertionError(node)
-
     with numpy.errstate(all="ignore"):
         try:
-            return value(tree)
+            return _value(tree, values)
         except (TypeError, ValueError, ArithmeticError) as error:
             raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    import numpy
+
+    def value(child: ast.expr) -> Any:
+        return _value(child, values)
+
+    match node:
+        case ast.Constant():
+            return node.value
+        case ast.Name() | ast.Attribute():
+            name = _dotted(node)
+            if name not in values:
+                raise UserError(f"{name} is no parameter here", fix=nearest(name, values))
+            return values[name]
+        case ast.BinOp():
+            return _exact(_BINARY[type(node.op)], value(node.left), value(node.right))
+        case ast.UnaryOp(op=ast.Not()):
+            return numpy.logical_not(value(node.operand))
+        case ast.UnaryOp():
+            operand = value(node.operand)
+            return -operand if isinstance(node.op, ast.USub) else +operand
+        case ast.BoolOp():
+            join = numpy.logical_and if isinstance(node.op, ast.And) else numpy.logical_or
+            return reduce(join, map(value, node.values))
+        case ast.Compare():
+            sides = [value(side) for side in (node.left, *node.comparators)]
+            pairs = zip(node.ops, pairwise(sides), strict=True)
+            tests = (_compare(_COMPARE[type(op)], *pair) for op, pair in pairs)
+            return reduce(numpy.logical_and, tests)
+        case ast.Call(func=ast.Name(id=name)):
+            return getattr(numpy, name)(*map(value, node.args))
+    raise AssertionError(node)
 
 
 def _compare(operation: Callable, left: Any, right: Any) -> Any:
@@ -120,9 +124,9 @@ def _compare(operation: Callable, left: Any, right: Any) -> Any:
     if not ordered or all(side.dtype != object for side in sides):
         return operation(left, right)
     left, right = numpy.broadcast_arrays(*sides)
-    there = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
-    result = numpy.zeros(there.shape, dtype=bool)
-    result[there] = operation(left[there], right[there]).astype(bool)
+    present = (left != None) & (right != None)  # noqa: E711 (numpy compares each)
+    result = numpy.zeros(present.shape, dtype=bool)
+    result[present] = operation(left[present], right[present]).astype(bool)
     return result
 
 
@@ -148,9 +152,9 @@ def one_each(tree: ast.expr, values: Mapping[str, Any], size: int) -> Any:
     """
     import numpy
 
-    found = evaluate(tree, values)
+    value = evaluate(tree, values)
     try:
-        return numpy.broadcast_to(numpy.asarray(found), size)
+        return numpy.broadcast_to(numpy.asarray(value), size)
     except ValueError:
         text = ast.unparse(tree)
         raise UserError(f"{text!r} fails: it does not give one value for each set") from None
@@ -162,10 +166,10 @@ def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
     Raises:
         UserError: if it does not parse, fails, or is neither true nor false.
     """
-    held = one_each(parse(text), values, size)
-    if held.dtype != bool and not (held.dtype == object and set(map(type, held)) <= {bool}):
+    holds = one_each(parse(text), values, size)
+    if holds.dtype != bool and not (holds.dtype == object and set(map(type, holds)) <= {bool}):
         raise UserError("is neither true nor false", value=text, fix="Write a comparison.")
-    return held.astype(bool)
+    return holds.astype(bool)
 
 
 def _dotted(node: ast.expr) -> str:

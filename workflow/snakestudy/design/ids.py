@@ -20,7 +20,12 @@ REMEMBERED = 10_000  # sets; fewer are computed faster than they are read
 
 @dataclass
 class IdCache:
-    """Keeps ids between invocations: one file for each set of columns in use."""
+    """Keeps ids between invocations: one file for each set of columns in use.
+
+    Attributes:
+        fresh: key -> ids that are not kept yet.
+        used: the files that were asked for.
+    """
 
     directory: Path
     fresh: dict[str, numpy.ndarray] = field(default_factory=dict)
@@ -40,8 +45,8 @@ class IdCache:
         if self.used or self.fresh:
             for path in set(self.directory.glob("[!.]*")) - self.used:
                 path.unlink(missing_ok=True)
-        for key, numbers in self.fresh.items():
-            content = numbers.tobytes()
+        for key, codes in self.fresh.items():
+            content = codes.tobytes()
             self.directory.mkdir(parents=True, exist_ok=True)
             write_bytes(self.directory / _name(key, content), content)
 
@@ -50,14 +55,14 @@ def _name(key: str, content: bytes) -> str:
     return f"{key}-{hashlib.sha256(content).hexdigest()[:16]}"
 
 
-def task_numbers(columns: Mapping[str, Column], id_cache: IdCache | None = None) -> numpy.ndarray:
+def task_codes(columns: Mapping[str, Column], id_cache: IdCache | None = None) -> numpy.ndarray:
     """The task_id (see `values.task_id`) of every set, as numbers of 64 bits.
 
     Each distinct value is written as JSON once; what is left is one SHA-256 a set.
 
     Args:
         columns: the parameters that are part of the identity, at least one.
-        memo: where they were kept, if these columns were seen before.
+        id_cache: where they were kept, if these columns were seen before.
     """
     rows = len(next(iter(columns.values())).codes)
     key = _key(columns) if id_cache and rows >= REMEMBERED else None
@@ -66,10 +71,10 @@ def task_numbers(columns: Mapping[str, Column], id_cache: IdCache | None = None)
         return known
     sha256 = hashlib.sha256
     digests = b"".join([sha256(text).digest() for text in _texts(columns)])
-    numbers = numpy.frombuffer(digests, dtype=">u8")[::4].astype(numpy.uint64)
+    codes = numpy.frombuffer(digests, dtype=">u8")[::4].astype(numpy.uint64)
     if id_cache and key:
-        id_cache.fresh[key] = numbers
-    return numbers
+        id_cache.fresh[key] = codes
+    return codes
 
 
 def _texts(columns: Mapping[str, Column]) -> Iterable[bytes]:
@@ -105,7 +110,7 @@ def _key(columns: Mapping[str, Column]) -> str:
         how, content = _held(column.values)
         sha.update(content)
         sha.update(f"{len(column.values)} {how}".encode())
-        sha.update(column.codes)
+        sha.update(column.codes.data)
     return sha.hexdigest()[:32]
 
 
@@ -114,7 +119,7 @@ def _held(values: Sequence[Any]) -> tuple[str, bytes]:
     kinds = set(map(type, values))
     for kind, exact in ((int, numpy.int64), (float, numpy.float64)):
         if kinds == {kind}:
-            numbers = numpy.array(values)
-            if numbers.dtype == exact:  # that of huge integers is another
-                return kind.__name__, numbers.tobytes()
+            array = numpy.array(values)
+            if array.dtype == exact:  # that of huge integers is another
+                return kind.__name__, array.tobytes()
     return "json", json.dumps(values).encode()

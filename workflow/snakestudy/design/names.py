@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from snakestudy.errors import UserError
 from snakestudy.layout import RESERVED_PARAMETERS
 
 
-def _check_label(label: str, parameters: set[str]) -> None:
+def check_label(label: str, parameters: Set[str]) -> None:
+    """Refuse a label that is a parameter, too."""
     if label in parameters:
         raise UserError("is a label and a parameter", value=label, fix="Rename one of them.")
 

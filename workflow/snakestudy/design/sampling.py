@@ -15,19 +15,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from math import isfinite, log, log1p
-from typing import Any
+from typing import Any, Protocol
 
 import numpy
 
-from snakestudy.design.columns import Column, Part, plain_list
-from snakestudy.errors import UserError
+from snakestudy.design.columns import Column, ParameterColumns, plain_list
+from snakestudy.errors import UserError, error_context
 from snakestudy.messages import nearest
 from snakestudy.values import digest_of
 
 _BITS = 30  # of a Sobol coordinate
 
 
-def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> Part:
+def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> ParameterColumns:
     """n points; a larger n begins with the same ones, but for `lhs`.
 
     Args:
@@ -39,21 +39,27 @@ def sample(n: int, method: str, seed: int, parameters: Mapping[str, Any]) -> Par
     """
     names = sorted(parameters)
     inverses = {name: _inverse(name, parameters[name]) for name in names}
-    points = _points(n, method, seed, names)
+    bits = {name: numpy.random.PCG64(int(digest_of([seed, name]), 16)) for name in names}
+    points = _points(n, method, bits)
     return {name: inverses[name](points[name]) for name in parameters}
 
 
-def _points(n: int, method: str, seed: int, names: list[str]) -> dict[str, numpy.ndarray]:
+class _Bits(Protocol):
+    """What gives random bits, 64 at a time, as numpy's bit generators do."""
+
+    def random_raw(self, size: int, /) -> numpy.ndarray: ...
+
+
+def _points(n: int, method: str, bits: Mapping[str, _Bits]) -> dict[str, numpy.ndarray]:
     """Coordinates between 0 and 1, neither of them included; one array a name."""
-    bits = {name: numpy.random.PCG64(int(digest_of([seed, name]), 16)) for name in names}
     if method == "random":
-        points = {name: _unit(bits[name].random_raw(n)) for name in names}
+        points = {name: _unit(source.random_raw(n)) for name, source in bits.items()}
     elif method == "lhs":
-        strata = {name: numpy.argsort(bits[name].random_raw(n), kind="stable") for name in names}
-        points = {name: (strata[name] + _unit(bits[name].random_raw(n))) / n for name in names}
+        strata = {name: numpy.argsort(b.random_raw(n), kind="stable") for name, b in bits.items()}
+        points = {name: (strata[name] + _unit(b.random_raw(n))) / n for name, b in bits.items()}
     else:
         sequence = _sobol if method == "sobol" else _halton
-        points = sequence(n, {name: bits[name].random_raw(1) for name in names})
+        points = sequence(n, {name: source.random_raw(1) for name, source in bits.items()})
     return {name: numpy.clip(values, 2.0**-53, 1 - 2.0**-53) for name, values in points.items()}
 
 
@@ -94,12 +100,11 @@ def _inverse(name: str, distribution: Any) -> Callable[[numpy.ndarray], Column]:
             "is no distribution", key=key, value=distribution, fix="Write {uniform: [low, high]}."
         )
     ((kind, arguments),) = distribution.items()
-    if kind not in _KINDS:
-        raise UserError("is no distribution", key=key, value=kind, fix=nearest(kind, _KINDS))
-    try:
-        return _KINDS[kind](arguments)
-    except UserError as error:
-        raise error.prefix_key(f"{key}.{kind}") from None
+    if kind not in _DISTRIBUTIONS:
+        fix = nearest(kind, _DISTRIBUTIONS)
+        raise UserError("is no distribution", key=key, value=kind, fix=fix)
+    with error_context(f"{key}.{kind}"):
+        return _DISTRIBUTIONS[kind](arguments)
 
 
 def _two(arguments: Any, form: str, kinds: tuple[type, ...] = (int, float)) -> tuple[Any, Any]:
@@ -187,7 +192,7 @@ def _choice(arguments: Any) -> Callable[[numpy.ndarray], Column]:
     return inverse
 
 
-_KINDS = {
+_DISTRIBUTIONS = {
     "uniform": _uniform,
     "loguniform": _loguniform,
     "normal": _normal,

@@ -31,7 +31,7 @@ class ManifestBuilder:
         """The manifest of a new chunk: these rows of the design."""
         context = self.context
         columns: dict[str, Any] = {
-            "task_id": as_texts(self.design.numbers[rows]),
+            "task_id": as_texts(self.design.task_codes[rows]),
             "seq": pa.array(numpy.arange(first_seq, first_seq + len(rows))),
             "plan": _constant(context.number + 1, len(rows)),
             "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
@@ -42,7 +42,7 @@ class ManifestBuilder:
             ),
         }
         encoded_columns = {n: _encoded(c, rows) for n, c in self.design.columns.items()}
-        spec = self._spec(chunk, self.design.numbers[rows], (), (), _as_json(encoded_columns))
+        spec = self._spec(chunk, self.design.task_codes[rows], (), (), _as_json(encoded_columns))
         return Manifest(spec, pa.table(columns | _values(encoded_columns)))
 
     def anew(self, review: ChunkReview, keeps: bool) -> Manifest:
@@ -234,8 +234,8 @@ def _constant(value: int, count: int) -> pa.Array:
 def _encoded(column: Column, rows: numpy.ndarray) -> tuple[pa.Array, bool]:
     """Some rows of a column of the design, and whether its values are held as JSON."""
     codes = column.codes[rows]
-    if column.numbers is not None:
-        return pa.array(column.numbers[codes], mask=codes < 0), False
+    if column.numeric is not None:
+        return pa.array(column.numeric[codes], mask=codes < 0), False
     if len(column.values) < len(rows) and len({*map(type, column.values)}) == 1:
         return encoded(column.values, codes)
     used, codes = numpy.unique(codes, return_inverse=True)

@@ -103,7 +103,8 @@ def compare(
     """Review the chunks that are there; those that were never started may be cut anew."""
     before = context.record
     same_cut = before is not None and before.cut == cut_of(context.study, context.slots)
-    dropped, new = differences(design.ordered, [e.manifest.task_codes for e in existing.values()])
+    known = [there.manifest.task_codes for there in existing.values()]
+    dropped, new = differences(design.sorted_codes, known)
     wanted_again = _to_redo(context, design)
     reviews: dict[str, ChunkReview] = {}
     staying, gone, top, last_seq = [], 0, -1, -1
@@ -120,7 +121,7 @@ def compare(
         elif before and chunk in before.chunks:
             gone += before.chunks[chunk].tasks
     if len(staying) < len(existing):
-        _, new = differences(design.ordered, staying)
+        _, new = differences(design.sorted_codes, staying)
     return DesignDiff(reviews, new, top, last_seq, gone)
 
 
@@ -152,7 +153,7 @@ def _to_redo(context: PlanContext, design: Design) -> numpy.ndarray | None:
             raise UserError("holds for no parameter set", value=where)
     except UserError as error:
         raise UserError(error.problem, file="--config redo", value=where, fix=error.fix) from None
-    return numpy.sort(design.numbers[rows])
+    return numpy.sort(design.task_codes[rows])
 
 
 def _pending(review: ChunkReview, keeps: bool) -> int:

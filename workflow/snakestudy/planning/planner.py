@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +12,10 @@ import numpy
 
 from snakestudy.config.inputs import check_task
 from snakestudy.config.study import Study, keyed
-from snakestudy.design.columns import Part, size
+from snakestudy.design import registry
+from snakestudy.design.columns import ParameterColumns, size
 from snakestudy.design.ids import IdCache
-from snakestudy.errors import UserError
+from snakestudy.errors import UserError, error_context
 from snakestudy.imports import import_arrow_without_pandas
 from snakestudy.layout import Layout
 from snakestudy.messages import nearest
@@ -22,7 +23,6 @@ from snakestudy.planning.currency import is_current
 from snakestudy.planning.existing import FilesOnDisk, load_existing
 from snakestudy.planning.model import ExistingChunk, Plan, PlanContext
 from snakestudy.planning.plan import make_plan
-from snakestudy.provenance.digests import design_files
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.results.current import CurrentStep, CurrentStudy, current_steps
 from snakestudy.storage.documents import PlanRecord
@@ -66,7 +66,7 @@ class Planner:
         known = self.file_hashes.design.get(self._sources)
         if self._is_current(known):
             return self._newest()
-        if not any("python" in block for _, block in keyed(self.context.study.config["design"])):
+        if not any(map(registry.runs_python, self.context.study.config["design"])):
             import_arrow_without_pandas()
         design = self.design()
         self.file_hashes.design = {self._sources: design.digest}
@@ -88,26 +88,13 @@ class Planner:
         expander = DesignExpander(
             config["derive"], config["defaults"], config["design_limit"], self._found, self.id_cache
         )
-        design = expand(config["design"], expander)
+        record = self.context.record
+        design = expand(config["design"], expander, record.config["design"] if record else ())
         check_task(self.context.task, design.columns)
-        return replace(design, notes=(*design.notes, *self._drawn_anew()))
+        return design
 
     def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]:
         return self.context.files.task_input_digests(design, rows)
-
-    def _drawn_anew(self) -> list[str]:
-        """A word on samples that could not keep their first points."""
-        before = self.context.record.config["design"] if self.context.record else []
-        blocks = keyed(self.context.study.config["design"])
-        notes = []
-        for (key, new), old in zip(blocks, before, strict=False):
-            new, old = new.get("sample", {}), old.get("sample", {})
-            if old and new.get("method") == "lhs" and new["n"] != old["n"]:
-                notes.append(
-                    f"{key}.sample: lhs drew all points anew, as n changed from {old['n']:,} to "
-                    f"{new['n']:,} (sobol, halton and random keep the first ones)"
-                )
-        return notes
 
     def save(self) -> None:
         """Keep what the next planner need not compute, if there is a store."""
@@ -145,37 +132,31 @@ class Planner:
         names = ("design", "derive", "defaults", "design_limit")
         outside = []
         for key, block in keyed(config["design"]):
-            try:
-                outside.append(design_files(block, self.file_hashes.sha256))
-            except UserError as error:
-                raise error.prefix_key(key) from None
-            if "values_from" in block:
-                outside.append(self._state_of(block["values_from"]))
+            with error_context(key):
+                outside.append(registry.files_of(block, self.file_hashes.sha256))
+            outside += map(self._state_of, registry.studies_of(block))
         return digest_of([[config[name] for name in names], outside])
 
-    def _state_of(self, spec: Mapping[str, Any]) -> Any:
-        """What tells whether the results of a study moved."""
-        study = spec.get("study")
+    def _state_of(self, study: str | None) -> Any:
+        """What tells whether the results of a study (None: this one) moved."""
         layout = self.layout if study is None else find_study(Path(study)).layout(Path(study))
         digest = self.current.provenance.digest if study is None else None
         states = sorted(layout.store.glob("*/state.json"))
         return [digest, layout.newest_plan(), [path.read_text() for path in states]]
 
-    def _found(self, spec: Mapping[str, Any]) -> Part:
+    def _found(self, spec: Mapping[str, Any]) -> ParameterColumns:
         """The sets that `values_from` takes from results."""
         from snakestudy.design import expressions
-        from snakestudy.design.derived import error_context
         from snakestudy.results.reader import Results, open
 
         metric, where, columns = spec["metric"], spec.get("where"), spec["columns"]
         if where is not None:
-            error_context("where", expressions.parse, where)
+            with error_context("where"):
+                expressions.parse(where)
         study, known = Results(self.layout), self.current.provenance.metrics
         if "study" in spec:
-            try:
+            with error_context("study"):
                 study = open(spec["study"])
-            except UserError as error:
-                raise error.prefix_key("study") from None
             known = planned_study(study.layout, spec["study"]).metrics
         if metric not in known:
             raise UserError("is no metric", key="metric", value=metric, fix=nearest(metric, known))

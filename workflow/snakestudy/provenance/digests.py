@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from snakestudy.config.study import Step, Study, Task
 from snakestudy.errors import UserError
 from snakestudy.provenance.changes import changes
-from snakestudy.provenance.code import command_files, imported, named_files, python_files
+from snakestudy.provenance.code import command_files, imported, python_files
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.values import canonical, digest_of
 
@@ -138,31 +137,3 @@ def _glob(pattern: str, file: str) -> list[str]:
     if not found:
         raise UserError("names no file", file=file, key="task.depends", value=pattern)
     return found
-
-
-def design_files(block: Mapping[str, Any], sha256: Callable[[str], str]) -> dict[str, str]:
-    """The files that a block of the design is made from, path -> SHA-256.
-
-    A callable's are its code, modules of the study that it imports, and files it names.
-
-    Raises:
-        UserError: for a file or function that is not there.
-    """
-    files: dict[str, str] = {}
-
-    def sha(path: str, key: str) -> str:
-        try:
-            files[path] = sha256(path)
-        except OSError as error:
-            problem = error.strerror if os.path.exists(path) else "is no file"
-            raise UserError(
-                problem, key=key, value=path, fix="Write a path relative to the study."
-            ) from None
-        return files[path]
-
-    if "table" in block:
-        sha(block["table"], "table")
-    for path in python_files(block.get("python"), "python", sha):
-        for found in [path, *named_files(path)]:
-            sha(found, "python")
-    return files

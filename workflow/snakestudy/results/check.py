@@ -14,7 +14,7 @@ import pyarrow as pa
 from snakestudy.design.blocks import DesignExpander
 from snakestudy.design.columns import Column
 from snakestudy.design.design import Design
-from snakestudy.design.ids import task_numbers
+from snakestudy.design.ids import task_codes
 from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import aligned, pluralize
 from snakestudy.provenance.row_digest import RowDigest
@@ -196,10 +196,10 @@ class Check:
         if double:
             self._say("manifests", f"{double[0]:016x}", "is a task of two chunks")
         design = self.view.design()
-        _, new = differences(design.ordered, self.known)
+        _, new = differences(design.sorted_codes, self.known)
         if len(new):
             self._say("manifests", "design", f"{pluralize(len(new), 'task')} not planned yet")
-        tasks = numpy.concatenate([design.numbers[:0], *self.active])
+        tasks = numpy.concatenate([design.task_codes[:0], *self.active])
         rows = design.rows_of(tasks)
         inputs = self.view.task_input_digests(design, rows[rows >= 0])
         if any(inputs):
@@ -225,7 +225,7 @@ def _codes_of(manifest: Manifest) -> numpy.ndarray:
     spec = manifest.spec
     names = [name for name in manifest.parameters if name not in spec.derive]
     columns = {name: Column.of(manifest.values(name)) for name in names}
-    return task_numbers(DesignExpander(defaults=spec.defaults).identity(columns))
+    return task_codes(DesignExpander(defaults=spec.defaults).identity(columns))
 
 
 def report(lines: dict[str, Line], problems: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from snakestudy.design.registry import studies_of
 from snakestudy.layout import Layout
 from snakestudy.messages import pluralize
 from snakestudy.results.current import CurrentStudy
@@ -110,6 +111,5 @@ def _failures_in_words(counts: TaskCounts, record: PlanRecord, layout: Layout) -
 
 def _may_find_more(record: PlanRecord) -> bool:
     """Whether tasks ran that the design of this study looks at."""
-    blocks = [block.get("values_from") for block in record.config["design"]]
-    looks = any(spec is not None and "study" not in spec for spec in blocks)
+    looks = any(None in studies_of(block) for block in record.config["design"])
     return looks and any(entry.pending for entry in record.chunks.values())

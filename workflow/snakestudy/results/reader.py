@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from snakestudy.errors import UserError
+from snakestudy.errors import UserError, error_context
 from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import nearest
 from snakestudy.results.current import CurrentStudy
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
-    from snakestudy.design.columns import Part
+    from snakestudy.design.columns import ParameterColumns
     from snakestudy.storage.chunk_store import Store
     from snakestudy.storage.documents import PlanRecord
     from snakestudy.storage.manifest import Manifest
@@ -116,7 +116,7 @@ class Results:
         where: str | None,
         names: list[str],
         current: CurrentStudy | None = None,
-    ) -> Part:
+    ) -> ParameterColumns:
         """The distinct sets of some columns in a metric's rows so far; empty if there is none.
 
         Parameters have the values they were declared with, not the types of the table.
@@ -125,9 +125,7 @@ class Results:
             where: as in `results`.
             current: the study as it is now; only rows that are not stale then count.
         """
-        from snakestudy.design.columns import Column, plain_list
-        from snakestudy.design.derived import error_context
-        from snakestudy.design.sources import distinct, encoded
+        from snakestudy.design.columns import Column, distinct, encoded, plain_list
 
         nothing = {name: Column.of([]) for name in names}
         if not load_record(self.layout):
@@ -140,7 +138,8 @@ class Results:
             fix = nearest(unknown[0], table.column_names)
             raise UserError(f"is no column of {metric}", key="columns", value=unknown[0], fix=fix)
         if where is not None:
-            table = table.filter(error_context("where", _mask, where, table))
+            with error_context("where"):
+                table = table.filter(_mask(where, table))
         if not len(table):
             return nothing
         lists = {name: table[name].to_pylist() for name in names}

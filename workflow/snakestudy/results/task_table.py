@@ -64,8 +64,11 @@ def task_table(layout: Layout, chunks: Mapping[str, ChunkEntry]) -> pa.Table:
     table = concat(tables)
     names = [name for name in table.column_names if name not in last]
     table = table.select([*names, *last])
-    is_later = compute.greater(table["seq"].slice(1), table["seq"].slice(0, len(table) - 1))
-    is_sorted = compute.all(is_later, min_count=0).as_py()  # unless chunks were made by `by`
+    seqs = table["seq"]
+    is_later = compute.call_function("greater", [seqs.slice(1), seqs.slice(0, len(table) - 1)])
+    none_is_fine = compute.ScalarAggregateOptions(min_count=0)
+    is_sorted = compute.call_function("all", [is_later], none_is_fine).as_py()
+    # It is, unless chunks were made by `by`.
     return table if is_sorted else table.sort_by("seq")
 
 

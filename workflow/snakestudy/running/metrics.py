@@ -13,7 +13,7 @@ from snakestudy.config.study import Metric
 from snakestudy.errors import RowError
 from snakestudy.tables.formats import read_file
 from snakestudy.tables.rows import as_columns
-from snakestudy.tables.text import Columns, numbers
+from snakestudy.tables.text import Columns, parse_numbers
 
 if TYPE_CHECKING:
     from snakestudy.running.context import RunContext
@@ -126,7 +126,8 @@ def read_metric(
     Raises:
         RowError: if the file is not there or cannot be read so.
     """
-    path = directory / str(metric.path)
+    assert metric.path is not None  # or the task hands its rows over
+    path = directory / metric.path
     if not path.is_file():
         raise RowError(f"metric {metric.name}: the task wrote no file {metric.path}")
     try:
@@ -153,7 +154,7 @@ def _matches(text: str, metric: Metric) -> Columns:
             raise RowError(f"{metric.path} has nothing that matches {pattern!r}")
         rows = {"first": matches[:1], "last": matches[-1:], "all": matches}[metric.match]
         for name in rows[0]:
-            columns[name] = numbers([row[name] or "" for row in rows])
+            columns[name] = parse_numbers([row[name] or "" for row in rows])
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise RowError(f"the patterns match different numbers of times: {lengths}")

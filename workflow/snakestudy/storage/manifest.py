@@ -61,9 +61,9 @@ class Manifest:
     @cached_property
     def task_codes(self) -> numpy.ndarray:
         """The task_ids as 64-bit numbers (see `tables.task_ids`)."""
-        from snakestudy.tables.task_ids import as_numbers  # with numpy, which visits do without
+        from snakestudy.tables.task_ids import as_task_codes  # with numpy, which visits do without
 
-        return as_numbers(self.table["task_id"])
+        return as_task_codes(self.table["task_id"])
 
     @cached_property
     def active(self) -> numpy.ndarray:

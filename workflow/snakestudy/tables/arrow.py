@@ -31,7 +31,12 @@ def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = F
         metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
         repeated = [name for name in table.column_names if name not in UNIQUE]
         table = table.replace_schema_metadata(metadata)
-        parquet.write_table(table, temporary, use_dictionary=repeated, write_page_checksum=True)
+        parquet.write_table(
+            table,
+            temporary,
+            use_dictionary=repeated,  # pyright: ignore[reportArgumentType] (a list, too)
+            write_page_checksum=True,
+        )
         if sync:
             sync_to_disk(temporary)
         os.replace(temporary, path)
@@ -111,9 +116,9 @@ def array(values: Sequence[Any]) -> pa.Array:
         return pa.array([None if v is None else float(v) for v in values], pa.float64())
     if len(kinds) <= 1 and dict not in kinds:
         try:
-            found = pa.array(values)
-            if _is_flat(found.type):
-                return found
+            typed = pa.array(values)
+            if _is_flat(typed.type):
+                return typed
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             pass  # no type of Arrow's holds them
     return pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())
@@ -121,20 +126,20 @@ def array(values: Sequence[Any]) -> pa.Array:
 
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
     """The type that holds them all: null yields, int with float is double, else text."""
-    found = {kind for kind in types if not pa.types.is_null(kind)}
-    if len(found) <= 1:
-        return next(iter(found), pa.null())
-    if all(pa.types.is_integer(kind) for kind in found):
+    kinds = {kind for kind in types if not pa.types.is_null(kind)}
+    if len(kinds) <= 1:
+        return next(iter(kinds), pa.null())
+    if all(pa.types.is_integer(kind) for kind in kinds):
         return pa.int64()
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in found):
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
         return pa.float64()
-    if all(pa.types.is_list(kind) for kind in found):
-        return pa.list_(common_type(kind.value_type for kind in found))
+    if all(pa.types.is_list(kind) for kind in kinds):
+        return pa.list_(common_type(kind.value_type for kind in kinds))
     return pa.string()
 
 
 def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """The columns of all, in order of first appearance, each of `one_type`."""
+    """The columns of all, in order of first appearance, each of `common_type`."""
     names = list(dict.fromkeys(name for schema in schemas for name in schema.names))
     return pa.schema(
         (name, common_type(schema.field(name).type for schema in schemas if name in schema.names))
@@ -182,18 +187,21 @@ def index_in(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> list[int | None]
         return list(range(len(texts)))
     if not len(among):
         return [None] * len(texts)
-    from pyarrow import compute  # takes longer than a small visit's other work with tables
-
-    return compute.index_in(texts, value_set=among.combine_chunks()).to_pylist()
+    return _look_up("index_in", texts, among).to_pylist()
 
 
 def rows_with(table: pa.Table, tasks: pa.ChunkedArray) -> pa.Table:
     """A table's rows of some tasks."""
     if table["task_id"].equals(tasks):
         return table
-    from pyarrow import compute
+    return table.filter(_look_up("is_in", table["task_id"], tasks))
 
-    return table.filter(compute.is_in(table["task_id"], value_set=tasks.combine_chunks()))
+
+def _look_up(function: str, texts: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray:
+    from pyarrow import compute  # takes longer than a small visit's other work with tables
+
+    options = compute.SetLookupOptions(value_set=among.combine_chunks())
+    return compute.call_function(function, [texts], options)
 
 
 def _fitting(value: Any, kind: pa.DataType) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
@@ -21,34 +21,41 @@ def as_columns(rows: Any, reserved_columns: set[str]) -> tuple[int, Columns]:
     Args:
         rows: a mapping of scalars (one row) or of sequences, a list of mappings, a pandas
             or polars DataFrame, a pyarrow Table.
-        taken: names a column may not have: those of parameters.
+        reserved_columns: names a column may not have: those of parameters.
 
     Raises:
-        RowError: for anything else, unequal lengths, a name that is taken or no text.
+        RowError: for anything else, unequal lengths, a name that is reserved or no text.
     """
     if isinstance(rows, (dict, Mapping)):  # dict first: a Mapping is looked for at length
         count, columns = _from_mapping(rows)
     elif hasattr(rows, "to_pydict"):
-        _check_doubled(rows.column_names)
+        check_doubled(rows.column_names)
         columns = {name: _plain(values) for name, values in rows.to_pydict().items()}
         count = len(rows)
     elif hasattr(rows, "columns") and hasattr(rows, "to_dict"):
         count, columns = len(rows), _from_frame(rows)
     elif isinstance(rows, (list, tuple)) and all(isinstance(row, Mapping) for row in rows):
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        columns = {name: [_plain(row.get(name)) for row in rows] for name in names}
-        count = len(rows)
+        count, columns = len(rows), _from_rows(rows)
     else:
         raise RowError(
             f"a {type(rows).__name__} is no rows (a mapping of scalars or of sequences, a list "
             "of mappings, a DataFrame or a pyarrow Table)"
         )
+    _check_names(columns, reserved_columns)
+    return count, columns
+
+
+def _check_names(columns: Columns, reserved_columns: set[str]) -> None:
     for name in columns:
         if not isinstance(name, str) or not name:
             raise RowError(f"the column name {name!r} is no text")
         if name in reserved_columns:
             raise RowError(f"the column {name!r} has the name of a parameter; rename one of them")
-    return count, columns
+
+
+def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Columns:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {name: [_plain(row.get(name)) for row in rows] for name in names}
 
 
 def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Columns]:
@@ -69,17 +76,17 @@ def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Columns]:
 
 def _from_frame(frame: Any) -> Columns:
     if hasattr(frame, "get_column"):  # polars
-        return {name: _plain(own) for name, own in frame.to_dict(as_series=False).items()}
+        return {name: _plain(values) for name, values in frame.to_dict(as_series=False).items()}
     if any(name is not None for name in frame.index.names):
         doubled = set(frame.index.names) & set(frame.columns)
         if doubled:
             raise RowError(f"{sorted(doubled)[0]!r} is an index and a column")
         frame = frame.reset_index()
-    _check_doubled(list(frame.columns))
+    check_doubled(list(frame.columns))
     return {name: _from_series(frame[name]) for name in frame.columns}
 
 
-def _check_doubled(names: list[Any]) -> None:
+def check_doubled(names: list[Any]) -> None:
     doubled = sorted({str(name) for name in names if names.count(name) > 1})
     if doubled:
         raise RowError(f"column {doubled[0]!r} is doubled")
@@ -115,8 +122,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _plain_time(value: date | timedelta) -> Any:
-    """What pandas has for it as Python has it, to the microsecond."""
+def _plain_time(value: Any) -> date | timedelta | None:
+    """A date or span of pandas as Python has it, to the microsecond."""
     if value != value:  # NaT
         return None
     if hasattr(value, "to_pydatetime"):

@@ -1,4 +1,4 @@
-"""Arrays of task_ids as 64-bit numbers, whose hex digits they are: as texts, compared, found."""
+"""Task codes: task_ids as 64-bit numbers, whose hex digits they are; as texts, compared, found."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 import numpy
 
 
-def as_texts(numbers: numpy.ndarray) -> Any:
-    """The numbers as task_ids: an Arrow array of texts.
+def as_texts(task_codes: numpy.ndarray) -> Any:
+    """The task_ids as an Arrow array of texts.
 
     >>> as_texts(numpy.array([255], dtype=numpy.uint64)).to_pylist()
     ['00000000000000ff']
     """
     import pyarrow
 
-    ends = numpy.arange(0, 16 * len(numbers) + 1, 16, dtype=numpy.int32)
-    text = hexlify(numbers.astype(">u8").tobytes())
+    ends = numpy.arange(0, 16 * len(task_codes) + 1, 16, dtype=numpy.int32)
+    text = hexlify(task_codes.astype(">u8").tobytes())
     buffers = [pyarrow.py_buffer(buffer) for buffer in (ends, text)]
-    return pyarrow.StringArray.from_buffers(len(numbers), *buffers)
+    return pyarrow.StringArray.from_buffers(len(task_codes), *buffers)
 
 
-def as_numbers(texts: Any) -> numpy.ndarray:
-    """The task_ids of an Arrow array of texts as numbers."""
+def as_task_codes(texts: Any) -> numpy.ndarray:
+    """The codes of the task_ids in an Arrow array of texts."""
     joined = "".join(texts.to_pylist()) if len(texts) < 64 else _characters(texts)
     return numpy.frombuffer(unhexlify(joined), dtype=">u8").astype(numpy.uint64)
 
@@ -33,64 +33,65 @@ def _characters(texts: Any) -> bytes:
     import pyarrow
 
     chunks = texts.chunks if isinstance(texts, pyarrow.ChunkedArray) else [texts]
-    found = []
+    characters = []
     for chunk in chunks:
         first, end = chunk.offset, chunk.offset + len(chunk)
         ends = numpy.frombuffer(chunk.buffers()[1], dtype=numpy.int32)
-        found.append(memoryview(chunk.buffers()[2])[ends[first] : ends[end]])
-    return b"".join(found)
+        characters.append(memoryview(chunk.buffers()[2])[ends[first] : ends[end]])
+    return b"".join(characters)
 
 
-def first_of_each(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
-    """The rows at which each number occurs first, in order; `ordered` are the same numbers."""
-    if not (ordered[1:] == ordered[:-1]).any():
-        return numpy.arange(len(numbers))
-    return numpy.sort(numpy.unique(numbers, return_index=True)[1])
+def first_of_each(task_codes: numpy.ndarray, sorted_codes: numpy.ndarray) -> numpy.ndarray:
+    """The rows at which each code occurs first, in order; `sorted_codes` are the same codes."""
+    if not (sorted_codes[1:] == sorted_codes[:-1]).any():
+        return numpy.arange(len(task_codes))
+    return numpy.sort(numpy.unique(task_codes, return_index=True)[1])
 
 
 def differences(
-    ordered: numpy.ndarray, others: list[numpy.ndarray]
+    sorted_codes: numpy.ndarray, others: list[numpy.ndarray]
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The numbers of others that are not among the ordered ones, and those in no other; sorted.
+    """The codes of others that are not among the sorted ones, and those in no other; sorted.
 
-    >>> one, two = numpy.array([1, 2, 3]), [numpy.array([5, 2])]
-    >>> differences(one, two)
+    >>> codes, others = numpy.array([1, 2, 3]), [numpy.array([5, 2])]
+    >>> differences(codes, others)
     (array([5]), array([1, 3]))
     """
-    known = numpy.concatenate([ordered[:0], *others])
+    known = numpy.concatenate([sorted_codes[:0], *others])
     known.sort()
-    at = numpy.searchsorted(ordered, known)
-    numpy.minimum(at, len(ordered) - 1, out=at)
-    common = ordered[at] == known
-    is_known = numpy.zeros(len(ordered), dtype=bool)
-    is_known[at[common]] = True
-    return known[~common], ordered[~is_known]
+    nearest = numpy.searchsorted(sorted_codes, known)
+    numpy.minimum(nearest, len(sorted_codes) - 1, out=nearest)
+    common = sorted_codes[nearest] == known
+    is_known = numpy.zeros(len(sorted_codes), dtype=bool)
+    is_known[nearest[common]] = True
+    return known[~common], sorted_codes[~is_known]
 
 
-def is_among(numbers: numpy.ndarray, ordered: numpy.ndarray) -> numpy.ndarray:
-    """Which of the numbers are among the ordered ones; fast where those are few."""
-    if not len(ordered):
-        return numpy.zeros(len(numbers), dtype=bool)
-    at = numpy.searchsorted(ordered, numbers)
-    numpy.minimum(at, len(ordered) - 1, out=at)
-    return ordered[at] == numbers
+def is_among(task_codes: numpy.ndarray, sorted_codes: numpy.ndarray) -> numpy.ndarray:
+    """Which of the codes are among the sorted ones; fast where those are few."""
+    if not len(sorted_codes):
+        return numpy.zeros(len(task_codes), dtype=bool)
+    nearest = numpy.searchsorted(sorted_codes, task_codes)
+    numpy.minimum(nearest, len(sorted_codes) - 1, out=nearest)
+    return sorted_codes[nearest] == task_codes
 
 
-def index_in(
-    numbers: numpy.ndarray, among: numpy.ndarray, order: numpy.ndarray | None = None
+def rows_of_codes(
+    task_codes: numpy.ndarray, among: numpy.ndarray, sorting: numpy.ndarray | None = None
 ) -> numpy.ndarray:
-    """The position of each number among others, -1 where it is none of them.
+    """The row of each code among others, -1 where it is none of them.
 
     Args:
-        order: what sorts the others, if that is known.
+        sorting: what sorts the others (`numpy.argsort`), if that is known.
 
-    >>> index_in(numpy.array([7, 5, 6]), numpy.array([5, 7]))
+    >>> rows_of_codes(numpy.array([7, 5, 6]), numpy.array([5, 7]))
     array([ 1,  0, -1])
     """
-    if numpy.array_equal(numbers, among):
-        return numpy.arange(len(numbers))
+    if numpy.array_equal(task_codes, among):
+        return numpy.arange(len(task_codes))
     if not len(among):
-        return numpy.full(len(numbers), -1)
-    order = numpy.argsort(among) if order is None else order
-    at = order[numpy.searchsorted(among, numbers, sorter=order).clip(max=len(among) - 1)]
-    return numpy.where(among[at] == numbers, at, -1)
+        return numpy.full(len(task_codes), -1)
+    sorting = numpy.argsort(among) if sorting is None else sorting
+    nearest = numpy.searchsorted(among, task_codes, sorter=sorting).clip(max=len(among) - 1)
+    rows = sorting[nearest]
+    return numpy.where(among[rows] == task_codes, rows, -1)

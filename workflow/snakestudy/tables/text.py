@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from snakestudy.values import number
+from snakestudy.values import parse_number
 
 Columns = dict[str, list[Any]]
 
@@ -39,7 +39,7 @@ def read_text_table(path: Path, separator: str | None = None) -> Columns:
         if len(row) != len(header):
             raise ValueError(f"row {position} has {len(row)} fields, the header {len(header)}")
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    return {name: numbers(column) for name, column in zip(header, columns, strict=True)}
+    return {name: parse_numbers(column) for name, column in zip(header, columns, strict=True)}
 
 
 def _rows(file: TextIO, separator: str) -> list[list[str]]:
@@ -49,15 +49,17 @@ def _rows(file: TextIO, separator: str) -> list[list[str]]:
         raise ValueError(str(error)) from None
 
 
-def numbers(texts: Sequence[str]) -> list[Any]:
+def parse_numbers(texts: Sequence[str]) -> list[Any]:
     """A column of texts as numbers if every one that is not empty reads as a number.
 
-    >>> numbers(["1", "2.5", ""]), numbers(["1", "a"]), numbers(["true", "false"])
-    ([1, 2.5, None], ['1', 'a'], [True, False])
+    >>> parse_numbers(["1", "2.5", ""]), parse_numbers(["1", "a"])
+    ([1, 2.5, None], ['1', 'a'])
+    >>> parse_numbers(["true", "false"])
+    [True, False]
     """
     if set(texts) <= {"true", "false", "True", "False"}:
         return [text in ("true", "True") for text in texts]
-    values = [number(text) for text in texts]
+    values = [parse_number(text) for text in texts]
     if any(isinstance(value, str) for value in values):
         return [text if text != "" else None for text in texts]
     return values
@@ -70,6 +72,6 @@ def _whitespace(lines: list[str]) -> tuple[list[str], list[list[str]]]:
         return (comments[-1] if comments else []), []
     width = len(rows[0])
     named = next((words for words in reversed(comments) if len(words) == width), None)
-    if named is None and any(isinstance(number(word), str) for word in rows[0]):
+    if named is None and any(isinstance(parse_number(word), str) for word in rows[0]):
         return rows[0], rows[1:]
     return named or [f"c{i}" for i in range(width)], rows

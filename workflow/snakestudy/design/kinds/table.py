@@ -1,0 +1,35 @@
+"""`table`: a parameter set for each row of a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from snakestudy.design.kinds.kind import BlockKind, ExpandContext, Factor
+from snakestudy.errors import RowError, UserError
+
+
+def expand(path: str, _: ExpandContext) -> list[Factor]:
+    """
+    Raises:
+        UserError: if there is no such file, it cannot be read, or it has no row.
+    """
+    from snakestudy.design.columns import from_source
+    from snakestudy.tables.formats import FORMATS, read_file
+    from snakestudy.tables.rows import as_columns
+
+    if path.startswith("-") or not Path(path).is_file():
+        raise UserError("is no file", value=path, fix="Write a path relative to the study.")
+    known = [suffix for suffix, file_format in FORMATS.items() if file_format.for_designs]
+    if Path(path).suffix.lower() not in known:
+        names = ", ".join(suffix[1:] for suffix in known)
+        raise UserError("is of no known kind", value=path, fix=f"Use {names}.")
+    try:
+        count, columns = as_columns(read_file(Path(path)), set())
+    except (OSError, ValueError, RowError) as error:
+        raise UserError(f"cannot be read: {error}", value=path) from None
+    if not count or not columns:
+        raise UserError("has no row", value=path)
+    return [Factor(from_source(columns, path))]
+
+
+KIND = BlockKind("table", expand, files=lambda path, _: [path])
