@@ -31,6 +31,7 @@ lint: .venv/tests
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
+	pyright
 	.ci/lint-workflow
 
 .venv/installed: pyproject.toml constraints.txt

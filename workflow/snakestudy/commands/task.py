@@ -54,31 +54,34 @@ def main(arguments: Sequence[str]) -> int:
 
 def find(digits: str, record: PlanRecord, layout: Layout) -> tuple[Manifest, int]:
     """The manifest of the task whose id begins with these digits, and its row there."""
-    found = []
+    matches = []
     for chunk in record.chunks:
         manifest = Manifest.of(layout, chunk)
         ids = manifest.ids if manifest else []
-        found += [(manifest, row) for row, one in enumerate(ids) if one.startswith(digits)]
-    if len(found) != 1:
-        problem = "is no task of this study" if not found else f"fits {len(found)} tasks"
+        matches += [(manifest, row) for row, its_id in enumerate(ids) if its_id.startswith(digits)]
+    if len(matches) != 1:
+        problem = "is no task of this study" if not matches else f"fits {len(matches)} tasks"
         raise UserError(problem, value=digits, fix="results/tasks.parquet lists them.")
-    return found[0]
+    return matches[0]
 
 
 def changed(
     values: Mapping[str, Any], changes: Sequence[str], derive: Mapping[str, str]
 ) -> dict[str, Any]:
     """The parameter set with some values replaced, what is derived computed anew."""
-    own = {name: value for name, value in values.items() if name not in derive}
+    given = {name: value for name, value in values.items() if name not in derive}
     for change in changes:
         name, equals, text = change.partition("=")
-        if not equals or name not in own:
+        if not equals or name not in given:
             raise UserError(
-                "is no NAME=VALUE of a parameter", key="--set", value=change, fix=nearest(name, own)
+                "is no NAME=VALUE of a parameter",
+                key="--set",
+                value=change,
+                fix=nearest(name, given),
             )
-        own[name] = read_yaml("--set", f"value: {text}")["value"]
-    part = derived_columns(from_rows([own]), parse_formulas(derive))
-    return {name: column.to_list()[0] for name, column in part.items()}
+        given[name] = read_yaml("--set", f"value: {text}")["value"]
+    columns = derived_columns(from_rows([given]), parse_formulas(derive))
+    return {name: column.to_list()[0] for name, column in columns.items()}
 
 
 def run(manifest: Manifest, values: dict[str, Any], directory: Path, debug: bool) -> Result:

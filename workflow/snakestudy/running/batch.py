@@ -55,7 +55,6 @@ class TaskBatch:
         """The tasks one by one."""
         names = tuple(self.values)
         sets = zip(*self.values.values(), strict=True) if names else repeat((), len(self))
-        values = (dict(zip(names, own, strict=True)) for own in sets)
-        rest = (self.digest, self.tried, self.attempts, self.reread)
-        fields = zip(self.index, self.task_id, values, *rest, strict=True)
-        return map(TaskSpec._make, fields)
+        values = (dict(zip(names, row, strict=True)) for row in sets)
+        others = (self.digest, self.tried, self.attempts, self.reread)
+        return map(TaskSpec, self.index, self.task_id, values, *others)

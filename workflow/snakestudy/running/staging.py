@@ -22,7 +22,7 @@ def stage(
     shared: Path,
     files: Mapping[str, str],
     values: Mapping[str, Any],
-    again: bool = False,
+    is_continued: bool = False,
 ) -> None:
     """Put every input of a task into its run directory.
 
@@ -30,7 +30,7 @@ def stage(
         study: where the paths of inputs start.
         shared: the directory of read-only copies that `shared` inputs link to.
         files: path -> SHA-256, as far as the plan knew it.
-        again: inputs that an earlier try found there stay as they are.
+        is_continued: whether inputs that an earlier try found there stay as they are.
 
     Raises:
         UserError, OSError, jinja2.TemplateError: what hinders this, for the task's error.
@@ -39,7 +39,7 @@ def stage(
         path = source_path(item, values)
         source, target = study / path, directory / target_name(item, path, values)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if again and os.path.lexists(target):
+        if is_continued and os.path.lexists(target):
             continue
         if os.path.lexists(target):  # copying would write through a link
             raise UserError("another input has the same name", value=target.name)
@@ -48,23 +48,29 @@ def stage(
             target.write_text(render(text, item.render, values), encoding="utf-8")
         elif item.linkage == "copy":
             shutil.copy2(source, target)
+        elif item.linkage == "shared":
+            copy = shared_copy(source, files.get(path) or sha256_of(source), shared)
+            _link(target, copy, is_relative=True)
         else:
-            real = source
-            if item.linkage == "shared":
-                real = shared_copy(source, files.get(path) or sha256_of(source), shared)
-            # Relative where it can be, so that a study can be moved.
-            moves_along = item.linkage == "shared" or not os.path.isabs(path)
-            start = os.path.realpath(target.parent)
-            there = os.path.join(os.path.realpath(real.parent), real.name)
-            target.symlink_to(os.path.relpath(there, start) if moves_along else real)
+            _link(target, source, is_relative=not os.path.isabs(path))
 
 
-def shared_copy(source: Path, sha: str, shared: Path) -> Path:
+def _link(target: Path, source: Path, is_relative: bool) -> None:
+    """Make a symbolic link; a relative one stays right where both are moved, as a study can be."""
+    if is_relative:
+        start = os.path.realpath(target.parent)
+        source_there = os.path.join(os.path.realpath(source.parent), source.name)
+        target.symlink_to(os.path.relpath(source_there, start))
+    else:
+        target.symlink_to(source)
+
+
+def shared_copy(source: Path, sha256: str, shared: Path) -> Path:
     """The read-only copy of a file, named by its content so that it never changes."""
-    copy = shared / sha[:12] / source.name
+    copy = shared / sha256[:12] / source.name
     if not copy.exists():
         shared.mkdir(parents=True, exist_ok=True)
-        temporary = shared / f".{sha[:12]}.{os.getpid()}"
+        temporary = shared / f".{sha256[:12]}.{os.getpid()}"
         shutil.copyfile(source, temporary)
         temporary.chmod(0o555 if os.access(source, os.X_OK) else 0o444)
         copy = shared / sha256_of(temporary)[:12] / source.name  # it may have changed meanwhile

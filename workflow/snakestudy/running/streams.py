@@ -13,7 +13,7 @@ from pathlib import Path
 @contextmanager
 def prints_to(directory: Path) -> Iterator[None]:
     """Send this process's output, down to its file descriptors, to the directory's logs."""
-    kept = [os.dup(1), os.dup(2)]
+    before = [os.dup(1), os.dup(2)]
     try:
         for descriptor, name in ((1, "stdout.log"), (2, "stderr.log")):
             file = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
@@ -21,7 +21,7 @@ def prints_to(directory: Path) -> Iterator[None]:
             os.close(file)
         yield
     finally:
-        for descriptor, copy in zip((1, 2), kept, strict=True):
+        for descriptor, copy in zip((1, 2), before, strict=True):
             os.dup2(copy, descriptor)
             os.close(copy)
 
@@ -29,15 +29,15 @@ def prints_to(directory: Path) -> Iterator[None]:
 def restore_streams() -> None:
     """Flush what a function printed; give back the streams it closed or replaced."""
     out, err = sys.stdout, sys.stderr
-    found = _OPEN.poll(0)
-    if not found and out is _STREAMS["stdout"] and err is _STREAMS["stderr"]:
+    troubles = _OPEN.poll(0)
+    if not troubles and out is _STREAMS["stdout"] and err is _STREAMS["stderr"]:
         try:
             out.flush()
             err.flush()
             return
         except (OSError, ValueError):
             pass
-    closed = {descriptor for descriptor, events in found if events & select.POLLNVAL}
+    closed = {descriptor for descriptor, events in troubles if events & select.POLLNVAL}
     for descriptor, name in ((1, "stdout"), (2, "stderr")):
         stream = getattr(sys, name)
         try:

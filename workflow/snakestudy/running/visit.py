@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.util import cache_from_source
 from math import fsum
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import pyarrow as pa
 
@@ -32,6 +32,9 @@ from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import project
 from snakestudy.storage.state import RowCount, State, StepState, limits_of
 from snakestudy.tables.arrow import rows_with
+
+if TYPE_CHECKING:
+    from snakestudy.running.collector import Collector
 
 
 @dataclass(frozen=True)
@@ -107,9 +110,7 @@ class Visit:
 
     def _compute(self, batch: TaskBatch, crashes: CrashCounts, crashed: set[str]) -> None:
         """Run tasks, but for those at which their job died too often: they have failed."""
-        # With all that starts processes: a visit may have nothing to do.
-        from snakestudy.running.collector import Collector
-        from snakestudy.running.pool import Pool
+        from snakestudy.running.collector import Collector  # a visit may have nothing to do
 
         deadline = self.job.deadline()
         context = RunContext.of(self.manifest, self.step, self.plan, self.layout.runs, deadline)
@@ -130,6 +131,21 @@ class Visit:
             attempt = spec.tried + 1
             result = Result(time.time(), attempt=attempt, error=ERROR, digest=spec.digest)
             collector.take(BatchResult.of_failure(spec, result))
+        self._run_over_workers(batch, context, collector, crashes)
+        if collector.killed:
+            text = f"{pluralize(collector.killed, 'task')} killed, perhaps for memory"
+            raise Stopped(f"{text}; the job is repeated with more of it")
+
+    def _run_over_workers(
+        self, batch: TaskBatch, context: RunContext, collector: Collector, crashes: CrashCounts
+    ) -> None:
+        """Run tasks; however that ends, what is done is kept.
+
+        Raises:
+            Stopped: if some are left.
+        """
+        from snakestudy.running.pool import Pool
+
         size = max(1, min(self.manifest.spec.workers, len(batch)))
         with signals_stop():
             pool = Pool(batch, context, self.forks, size, crashes.records, self.log)
@@ -146,9 +162,6 @@ class Visit:
         if pool.queue:
             left = f"{len(pool.queue)} of {len(batch)} tasks are left"
             raise Stopped(f"its job's time is over; {left}")
-        if collector.killed:
-            text = f"{pluralize(collector.killed, 'task')} killed, perhaps for memory"
-            raise Stopped(f"{text}; the job is repeated with more of it")
 
     def _forget_bytecode(self) -> None:
         """Python takes bytecode for current by its source's size and whole seconds of time."""
