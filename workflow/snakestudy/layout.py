@@ -11,10 +11,10 @@ from pathlib import Path
 from snakestudy.errors import UserError
 
 CHUNK = r"\d{5,15}|[0-9a-f]{16}"  # a running number, or the task_id of a chunk of one
-RECORD = r"\d{4,}"
+_RECORD = r"\d{4,}"
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]  # the directory that holds this package
 
-METADATA = (
+_METADATA = (
     "step",
     "status",
     "started",
@@ -27,7 +27,7 @@ METADATA = (
     "digest",
     "plan",
 )
-RESERVED_PARAMETERS = {"task_id", "seq", "chunk", "plan", "status", "step", *METADATA}
+RESERVED_PARAMETERS = {"task_id", "seq", "chunk", "plan", "status", "step", *_METADATA}
 RESERVED_METRICS = {"plan", "metadata", "tables", "tasks"}
 ONLY_STEP = "run"  # the name of the one step that `task:` is the short form of
 
@@ -125,7 +125,7 @@ class Layout:
     def newest_plan(self) -> int:
         """The number of the newest record, 0 if there is none."""
         paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
-        return max((int(p.stem) for p in paths if re.fullmatch(RECORD, p.stem)), default=0)
+        return max((int(p.stem) for p in paths if re.fullmatch(_RECORD, p.stem)), default=0)
 
 
 def rule_name(step: str) -> str:

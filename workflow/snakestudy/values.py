@@ -64,7 +64,7 @@ def fragment(name: str, value: Any) -> str:
     return "" if value is None else f"{json.dumps(name)}:{canonical(value)}"
 
 
-def id_of(fragments: Iterable[str]) -> str:
+def _id_of(fragments: Iterable[str]) -> str:
     """The task_id of a parameter set from its fragments, sorted by name."""
     return digest("{" + ",".join(filter(None, fragments)) + "}")
 
@@ -78,7 +78,7 @@ def task_id(parameters: Mapping[str, Any]) -> str:
     >>> task_id({"a": 1, "b": None}) == task_id({"a": 1.0})
     True
     """
-    return id_of(fragment(name, plain(parameters[name])) for name in sorted(parameters))
+    return _id_of(fragment(name, plain(parameters[name])) for name in sorted(parameters))
 
 
 def digest(content: str | bytes) -> str:

@@ -15,7 +15,7 @@ from snakestudy.errors import UserError, error_context
 from snakestudy.messages import nearest
 from snakestudy.values import digest_of
 
-EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
+_EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
 _QUOTED_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*['\"\\]")
 
 
@@ -67,12 +67,12 @@ def target_name(item: Input, source: str, values: Mapping[str, Any]) -> str:
     name = os.path.normpath(fill(item.rename, values) if item.rename else os.path.basename(source))
     if name in (".", "..") or name.startswith(("../", "/")):
         raise UserError("leaves the run directory", key="rename", value=item.rename or name)
-    if name in RUN_FILES:
+    if name in _RUN_FILES:
         raise UserError("is a file of the template's own", key="rename", value=name)
     return name
 
 
-RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.json")
+_RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.json")
 
 
 def check_task(task: Task, parameters: Iterable[str]) -> None:
@@ -82,7 +82,7 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
         UserError: for placeholders and names in templates that are no parameter, and paths
             that leave the run directory; its key starts with task.
     """
-    known = {*parameters, *EXTRA_NAMES}
+    known = {*parameters, *_EXTRA_NAMES}
     for check in (_check_command, _check_environment, _check_inputs, _check_metrics):
         check(task, known)
 

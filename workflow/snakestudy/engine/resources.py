@@ -10,8 +10,8 @@ from snakestudy.config.study import Task
 from snakestudy.storage.documents import ChunkEntry
 
 # Beside its tasks, a job on a cluster is a nested Snakemake, a visit and its workers.
-ALLOWANCE_MB = 600
-ALLOWANCE_SECONDS = 300
+_ALLOWANCE_MB = 600
+_ALLOWANCE_SECONDS = 300
 
 
 def requests(
@@ -30,7 +30,7 @@ def requests(
         site: as `read_site`; None where jobs run on this machine.
     """
     workers, limit = config["chunks"]["workers"], task.runtime
-    extra_mb, extra_seconds = (0, 0) if site is None else (ALLOWANCE_MB, ALLOWANCE_SECONDS)
+    extra_mb, extra_seconds = (0, 0) if site is None else (_ALLOWANCE_MB, _ALLOWANCE_SECONDS)
 
     def mem_mb(wildcards: Any, attempt: int) -> int:
         return (chunks[wildcards.chunk].mem_mb or 0) * workers * attempt + extra_mb

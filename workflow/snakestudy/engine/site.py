@@ -9,7 +9,7 @@ from typing import Any
 
 from snakestudy.errors import UserError
 
-SITE = Path("config/site.yaml")
+_FILE = Path("config/site.yaml")
 _SITE = "SNAKESTUDY_SITE"  # told to jobs by their environment
 
 
@@ -19,15 +19,15 @@ def read_site() -> dict[str, Any]:
     Raises:
         UserError: if the file is no mapping of names to numbers and words.
     """
-    text = SITE.read_text() if SITE.exists() else ""
+    text = _FILE.read_text() if _FILE.exists() else ""
     from snakestudy.config.yaml12 import read_yaml  # jobs do without
 
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    asked = read_yaml(str(SITE), text) if any(lines) else {}
+    asked = read_yaml(str(_FILE), text) if any(lines) else {}
     for name, value in asked.items():
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise UserError(
-                "is neither a number nor a word", file=str(SITE), key=str(name), value=value
+                "is neither a number nor a word", file=str(_FILE), key=str(name), value=value
             )
     return asked
 

@@ -13,8 +13,8 @@ from snakestudy.errors import UserError
 from snakestudy.messages import nearest
 from snakestudy.planning.model import PlanContext
 
-SINGLE = 100  # commands that a plan adds: up to so many are a chunk each
-CHUNKS_A_SLOT = 4
+_SINGLE = 100  # commands that a plan adds: up to so many are a chunk each
+_CHUNKS_A_SLOT = 4
 
 
 def cut_into_chunks(
@@ -49,8 +49,8 @@ def _size(tasks: int, context: PlanContext) -> int:
     chunks = context.study.config["chunks"]
     size = chunks["tasks"]
     if size == "auto":
-        single = context.task.command and tasks <= SINGLE
-        size = 1 if single else ceil(tasks / (CHUNKS_A_SLOT * context.slots))
+        single = context.task.command and tasks <= _SINGLE
+        size = 1 if single else ceil(tasks / (_CHUNKS_A_SLOT * context.slots))
     return max(size, ceil(tasks / chunks["max"])) if chunks["max"] else size
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DesignDiff:
+class _DesignDiff:
     """The design held against the chunks that are there.
 
     Attributes:
@@ -51,7 +51,7 @@ def make_plan(context: PlanContext, design: Design, existing: Mapping[str, Exist
     Raises:
         UserError: if finished tasks would run again that `on_change` protects.
     """
-    diff = compare(context, design, existing)
+    diff = _compare(context, design, existing)
     waiting = design.rows_among(diff.new)
     chosen = pilot(waiting, design.size, context.study.invocation.get("pilot"))
     reasons = [*design.notes, *reasons_of(context, diff.reviews, len(chosen), diff.gone)]
@@ -71,7 +71,7 @@ def make_plan(context: PlanContext, design: Design, existing: Mapping[str, Exist
 
 
 def _orders(
-    context: PlanContext, design: Design, diff: DesignDiff, chosen: numpy.ndarray, keeps: bool
+    context: PlanContext, design: Design, diff: _DesignDiff, chosen: numpy.ndarray, keeps: bool
 ) -> tuple[dict[str, Manifest], dict[str, ChunkEntry]]:
     """The manifests to publish, and what the record says of every chunk; chosen: new rows."""
     # With pyarrow, which a parse without a new plan does not need.
@@ -97,9 +97,9 @@ def _orders(
     return manifests, entries
 
 
-def compare(
+def _compare(
     context: PlanContext, design: Design, existing: Mapping[str, ExistingChunk]
-) -> DesignDiff:
+) -> _DesignDiff:
     """Review the chunks that are there; those that were never started may be cut anew."""
     before = context.record
     same_cut = before is not None and before.cut == cut_of(context.study, context.slots)
@@ -122,7 +122,7 @@ def compare(
             gone += before.chunks[chunk].tasks
     if len(staying) < len(existing):
         _, new = differences(design.sorted_codes, staying)
-    return DesignDiff(reviews, new, top, last_seq, gone)
+    return _DesignDiff(reviews, new, top, last_seq, gone)
 
 
 def pilot(rest: numpy.ndarray, total: int, most: int | None) -> numpy.ndarray:

@@ -76,10 +76,10 @@ def _rows_in(review: ChunkReview, context: PlanContext) -> Iterable[RowCount]:
     rows = context.files.rows(existing.manifest.chunk)
     last = [rows.get(i) for i in as_texts(existing.manifest.task_codes[active]).to_pylist()]
     review.missing = last.count(None)
-    return [count_of(row) for row in last if row is not None]
+    return [_count_of(row) for row in last if row is not None]
 
 
-def count_of(row: TaskRow) -> RowCount:
+def _count_of(row: TaskRow) -> RowCount:
     """One task's row as a count."""
     return RowCount(row.digest, row.status, row.attempt, 1, row.seconds)
 
@@ -94,7 +94,7 @@ def _look_at_inputs(review: ChunkReview, context: PlanContext, design: Design) -
         row = rows.get(manifest.ids[position])
         if row is not None and digest != RowDigest.parse(row.digest).inputs:
             moved = review.new_inputs if row.status == "success" else review.failed
-            moved.append(count_of(row))
+            moved.append(_count_of(row))
 
 
 def _without_directory(review: ChunkReview, context: PlanContext) -> list[RowCount]:

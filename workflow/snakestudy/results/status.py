@@ -13,7 +13,7 @@ from snakestudy.results.outcome import first_failures
 from snakestudy.results.progress import TaskCounts, count_tasks
 from snakestudy.storage.documents import PlanRecord
 
-MOST = 6  # changes of the environment named one by one
+_MOST = 6  # changes of the environment named one by one
 
 
 def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -> str:
@@ -26,10 +26,10 @@ def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -
     before = {**record.environment, "commit": record.commit}
     moved = changes_in_words(before, {**environment(), "commit": git.commit()})
     if moved:
-        more = f", and {len(moved) - MOST} more" if len(moved) > MOST else ""
-        lines.append(f"  changed since that plan: {', '.join(moved[:MOST])}{more}")
+        more = f", and {len(moved) - _MOST} more" if len(moved) > _MOST else ""
+        lines.append(f"  changed since that plan: {', '.join(moved[:_MOST])}{more}")
     if counts.unfinished:
-        visited = sum(is_visited(layout.chunk_store(chunk)) for chunk in counts.unfinished)
+        visited = sum(_is_visited(layout.chunk_store(chunk)) for chunk in counts.unfinished)
         number = len(counts.unfinished)
         lines.append(f"  chunks unfinished: {number}, of which visited now: {visited}")
     if counts.failure:
@@ -63,7 +63,7 @@ def _stale_in_words(counts: TaskCounts, record: PlanRecord, current: CurrentStud
     return [f"  stale rows are made again by the next snakemake{why}"]
 
 
-def is_visited(store: Path) -> bool:
+def _is_visited(store: Path) -> bool:
     """Whether a job holds a chunk's lock."""
     try:
         with (store / "lock").open("r") as file:

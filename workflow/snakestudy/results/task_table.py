@@ -36,9 +36,9 @@ def make_task_table(layout: Layout) -> None:
     back_to_now(layout.published())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
-    remove_unowned(layout, record)
+    _remove_unowned(layout, record)
     for table in tables:
-        unify([layout.output(table, chunk) for chunk in record.chunks])
+        _unify([layout.output(table, chunk) for chunk in record.chunks])
     footer = Footer(record.study, record.plan, "tasks")
     write(task_table(layout, record.chunks), layout.tasks, footer.to_json())
 
@@ -81,7 +81,7 @@ def _statuses(layout: Layout, chunk: str, entry: ChunkEntry, tasks: pa.ChunkedAr
     return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"]
 
 
-def unify(paths: Sequence[Path]) -> None:
+def _unify(paths: Sequence[Path]) -> None:
     """Rewrite the files whose columns or types differ from those of all; keep their times."""
     schemas = {path: schema_of(path) for path in paths}
     if not schemas:
@@ -95,7 +95,7 @@ def unify(paths: Sequence[Path]) -> None:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-def remove_unowned(layout: Layout, record: PlanRecord) -> None:
+def _remove_unowned(layout: Layout, record: PlanRecord) -> None:
     """Remove from results/ the files of ours that no active chunk, metric or step owns."""
     owned = {*record.metrics, *map(metadata_table, record.steps)}
     directories = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]
@@ -125,9 +125,5 @@ def _parameters_first(schemas: list[pa.Schema]) -> pa.Schema:
         parameters.update(dict.fromkeys(Footer.of(footer_of(schema), "").parameters))
     union = common_schema(schemas)
     names = ["task_id", *(name for name in parameters if name in union.names)]
-    return pa.schema(union.field(name) for name in [*names, *(set_minus(union.names, names))])
-
-
-def set_minus(names: Sequence[str], less: Sequence[str]) -> list[str]:
-    """The names that are not among the others, in their order."""
-    return [name for name in names if name not in set(less)]
+    others = [name for name in union.names if name not in set(names)]
+    return pa.schema(union.field(name) for name in [*names, *others])

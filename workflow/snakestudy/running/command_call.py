@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from snakestudy.running.context import RunContext
     from snakestudy.running.result import Result
 
-TAIL = 4096  # bytes of a log in which its last line is looked for
+_TAIL = 4096  # bytes of a log in which its last line is looked for
 
 
 class CommandCall:
@@ -92,6 +92,6 @@ def _bash_variables(task: Task, values: Mapping[str, Any]) -> dict[str, str]:
 def _last_line(path: Path) -> str:
     """The last line of a file that is not empty, from its last kilobytes."""
     with path.open("rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
         lines = file.read().decode(errors="replace").strip().splitlines()
     return lines[-1].strip()[:ERROR_LENGTH] if lines else ""

@@ -13,7 +13,7 @@ from snakestudy.files import read_json, write_json
 from snakestudy.running.result import RUNNING_RECORD
 from snakestudy.storage.manifest import Manifest
 
-MOST_CRASHES = 2  # at a task; then it has failed
+_MOST_CRASHES = 2  # at a task; then it has failed
 ERROR = "its job died twice while this task ran, without a trace"
 
 
@@ -44,7 +44,7 @@ class CrashCounts:
         counts.update(self._left_running())
         write_json(self._file, {"digest": self._digest, "tasks": counts})
         self.records.unlink(missing_ok=True)
-        return {task for task, crashes in counts.items() if crashes >= MOST_CRASHES}
+        return {task for task, crashes in counts.items() if crashes >= _MOST_CRASHES}
 
     def _left_running(self) -> list[str]:
         """The tasks that were running when the last visit died, if they ran what is current."""

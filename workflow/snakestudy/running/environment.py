@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from snakestudy.running.batch import TaskSpec
     from snakestudy.running.context import RunContext
 
-THREADS = (  # what numeric libraries read; Snakemake sets them for a job, which may run many tasks
+_THREADS = (  # what numeric libraries read; Snakemake sets them for a job, which may run many tasks
     "OMP_NUM_THREADS",
     "GOTO_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -31,7 +31,7 @@ def shared_environment(context: RunContext) -> dict[str, str]:
     deadline = {"STUDY_DEADLINE": str(int(context.deadline))} if context.deadline else {}
     return {
         **os.environ,
-        **dict.fromkeys(THREADS, threads),
+        **dict.fromkeys(_THREADS, threads),
         "PYTHONPATH": python_path(),
         "STUDY_DIR": str(context.study),
         "STUDY_THREADS": threads,

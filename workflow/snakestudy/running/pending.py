@@ -16,7 +16,7 @@ from snakestudy.storage.task_rows import as_rows
 from snakestudy.tables.arrow import index_in, take_rows
 
 
-def row_spec(spec: ManifestSpec, step: str) -> RowSpec:
+def _row_spec(spec: ManifestSpec, step: str) -> RowSpec:
     """What a manifest asks of the rows of one of its steps."""
     ordered = spec.steps[step]
     current = frozenset(ordered.current_digests)
@@ -30,7 +30,7 @@ def pending(manifest: Manifest, step: str, rows: pa.Table) -> TaskBatch:
     Args:
         rows: as `Store.last_rows`.
     """
-    reasons = row_reasons(manifest, step, rows, row_spec(manifest.spec, step))
+    reasons = row_reasons(manifest, step, rows, _row_spec(manifest.spec, step))
     active = manifest.table["_active"].to_pylist()
     positions = [i for i, reason in enumerate(reasons) if reason and active[i]]
     table = take_rows(manifest.table, positions)

@@ -27,14 +27,14 @@ from snakestudy.running.forkserver import ForkServer
 from snakestudy.running.process import how_it_ended, kill_tree
 from snakestudy.running.result import RUNNING_RECORD, BatchResult, Result
 
-BATCH_SECONDS = 0.1
-LARGEST_BATCH = 20_000
-MOST_IDLE_DEATHS = 5
-LOOK_SECONDS = 0.1  # how often it is seen whether a task runs too long
-TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
+_BATCH_SECONDS = 0.1
+_LARGEST_BATCH = 20_000
+_MOST_IDLE_DEATHS = 5
+_LOOK_SECONDS = 0.1  # how often it is seen whether a task runs too long
+_TERMINATED = (-signal.SIGTERM, 128 + signal.SIGTERM)
 # A job's end is told to all its processes, to tasks perhaps before this one. So long are deaths
 # by that signal no news; then they are the tasks' own failures.
-HOLD_SECONDS = 1.0
+_HOLD_SECONDS = 1.0
 
 
 @dataclass
@@ -96,8 +96,8 @@ class Pool:
                 self._give(worker)
             for worker in self._heard():
                 result = self._receive(worker)
-                if result and result.with_exit_code(TERMINATED):
-                    self._held.append((time.monotonic() + HOLD_SECONDS, result))
+                if result and result.with_exit_code(_TERMINATED):
+                    self._held.append((time.monotonic() + _HOLD_SECONDS, result))
                 elif result:
                     yield result
             while self._held and self._held[0][0] <= time.monotonic():
@@ -128,7 +128,7 @@ class Pool:
         poll = select.poll()
         for descriptor in busy:
             poll.register(descriptor, select.POLLIN)
-        seconds = [LOOK_SECONDS] if self._limit else []
+        seconds = [_LOOK_SECONDS] if self._limit else []
         if self._held:
             seconds.append(max(0.0, self._held[0][0] - time.monotonic()))
         heard = poll.poll(ceil(1000 * min(seconds)) if seconds else None)
@@ -165,8 +165,8 @@ class Pool:
         if worker.batch or not queue or self._is_over:
             return
         fair = ceil(len(queue) / (2 * len(self._workers)))
-        wanted = int(BATCH_SECONDS / self._task_seconds) if self._task_seconds else 1
-        count = max(1, min(wanted, fair, LARGEST_BATCH))
+        wanted = int(_BATCH_SECONDS / self._task_seconds) if self._task_seconds else 1
+        count = max(1, min(wanted, fair, _LARGEST_BATCH))
         worker.batch = [queue.popleft() for _ in range(count)]
         worker.given, worker.is_late = time.monotonic(), False
         _send(worker, self._tasks_at(worker.batch))
@@ -224,7 +224,7 @@ class Pool:
 
     def _count_idle_death(self, exit_code: int) -> None:
         self._idle_deaths += 1
-        if self._idle_deaths > MOST_IDLE_DEATHS:
+        if self._idle_deaths > _MOST_IDLE_DEATHS:
             how = how_it_ended(exit_code)
             raise UserError(f"workers keep ending before their first task ({how}); see the log")
 

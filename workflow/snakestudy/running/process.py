@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import psutil
 
-LONGEST_WAIT = 10**6  # seconds; the system counts milliseconds in 32 bits
+_LONGEST_WAIT = 10**6  # seconds; the system counts milliseconds in 32 bits
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class _Watch:
     def wait(self, seconds: float) -> None:
         """Return when the child has ended, after so many seconds, or earlier."""
         if self._descriptor >= 0:
-            self._poll.poll(math.ceil(1000 * min(seconds, LONGEST_WAIT)))
+            self._poll.poll(math.ceil(1000 * min(seconds, _LONGEST_WAIT)))
         else:
             time.sleep(min(seconds, self._pause))
             self._pause = min(2 * self._pause, 0.05)

@@ -25,18 +25,18 @@ def open_directory(context: RunContext, spec: TaskSpec, attempt: int) -> tuple[P
     """
     directory = context.run_directory(spec.task_id)
     if not context.continues:
-        return directory if context.fixed_directory else fresh_directory(directory), attempt
+        return directory if context.fixed_directory else _fresh_directory(directory), attempt
     note = read_note(directory)
     if note.get("status") in ("running", "failure") and is_made_by(note, spec.digest):
         attempt = note["attempt"] + 1
         (directory / "results.json").unlink(missing_ok=True)
     elif not context.fixed_directory:
-        fresh_directory(directory)
+        _fresh_directory(directory)
     _write_note(directory, {"status": "running", "attempt": attempt, "digest": spec.digest})
     return directory, attempt
 
 
-def fresh_directory(directory: Path) -> Path:
+def _fresh_directory(directory: Path) -> Path:
     """An empty run directory; the earlier one stands aside, unless one does already."""
     try:
         directory.mkdir()

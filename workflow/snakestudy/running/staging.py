@@ -49,7 +49,7 @@ def stage(
         elif item.linkage == "copy":
             shutil.copy2(source, target)
         elif item.linkage == "shared":
-            copy = shared_copy(source, files.get(path) or sha256_of(source), shared)
+            copy = _shared_copy(source, files.get(path) or sha256_of(source), shared)
             _link(target, copy, is_relative=True)
         else:
             _link(target, source, is_relative=not os.path.isabs(path))
@@ -65,7 +65,7 @@ def _link(target: Path, source: Path, is_relative: bool) -> None:
         target.symlink_to(source)
 
 
-def shared_copy(source: Path, sha256: str, shared: Path) -> Path:
+def _shared_copy(source: Path, sha256: str, shared: Path) -> Path:
     """The read-only copy of a file, named by its content so that it never changes."""
     copy = shared / sha256[:12] / source.name
     if not copy.exists():

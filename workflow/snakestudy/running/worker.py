@@ -34,7 +34,7 @@ from snakestudy.running.streams import keep_descriptors
 if TYPE_CHECKING:
     from snakestudy.running.batch import TaskBatch, TaskSpec
 
-SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
+_SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
 
 
 def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int) -> None:
@@ -91,7 +91,7 @@ def _run_slice(
 ) -> BatchResult:
     """Run tasks of a batch until the slice is over."""
     finished = _Finished()
-    end, stopped, is_late = time.monotonic() + SLICE, None, False
+    end, stopped, is_late = time.monotonic() + _SLICE, None, False
     for spec in batch.items():
         try:
             result = _result(runner, spec, record)

@@ -16,7 +16,7 @@ from snakestudy.errors import UserError
 from snakestudy.values import as_text
 
 FOOTER = b"snakestudy"
-UNIQUE = ("task_id", "seq")  # not worth a dictionary
+_UNIQUE = ("task_id", "seq")  # not worth a dictionary
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
@@ -29,7 +29,7 @@ def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = F
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
-        repeated = [name for name in table.column_names if name not in UNIQUE]
+        repeated = [name for name in table.column_names if name not in _UNIQUE]
         table = table.replace_schema_metadata(metadata)
         parquet.write_table(
             table,
