@@ -30,7 +30,7 @@ class CrashCounts:
 
     def __init__(self, store: Path, step: str, digest: str, current: Collection[str]) -> None:
         self.records = store / "running"
-        self._file = store / "strikes.json"
+        self._file = store / "crash_counts.json"
         self._manifest = store / "manifest.parquet"
         self._step, self._digest, self._current = step, digest, current
 
