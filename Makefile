@@ -31,7 +31,7 @@ lint: .venv/tests
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow
-	pyright
+	pyright --project pyproject.toml
 	.ci/lint-workflow
 
 .venv/installed: pyproject.toml constraints.txt
