@@ -100,7 +100,7 @@ def test_values_are_not_filled_in_themselves(one: str, two: str) -> None:
 def words_of(task: Task, values: dict[str, Any], directory: Path) -> list[str]:
     """What a program gets as arguments: the command prints each with a NUL behind it."""
     env = dict(os.environ)
-    if isinstance(task.command, str):  # as `running.task.Runner` does
+    if isinstance(task.command, str):  # as `CommandCall` does
         env |= {name: as_text(values[key]) for key, name in bash_text(task.command)[1].items()}
     argv = argv_of(task, values, directory)
     printed = subprocess.run(argv, cwd=directory, env=env, check=True, capture_output=True).stdout

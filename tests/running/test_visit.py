@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ COMMAND = """\
 case $1 in
   signals) grep -E 'Sig(Ign|Blk)' /proc/self/status > $STUDY_DIR/signals.txt ;;
   family) setsid sleep 100 & echo $$ $! > $STUDY_DIR/pids.txt; wait ;;
-  terminated*) echo $$ > $STUDY_DIR/pids.txt; kill -TERM $$ ;;
+  terminated*) kill -TERM $$ ;;
   *) true ;;
 esac
 echo $1 >> $STUDY_DIR/ran.txt
@@ -42,6 +43,12 @@ study: deaths
 design: {{grid: {{case: {MIXED}}}}}
 task: {{command: [bash, scripts/model.sh, "{{case}}"]}}
 chunks: {{tasks: 41, workers: 1}}
+"""
+TOLD = """\
+study: told
+design: {grid: {case: [terminated, family]}}
+task: {command: [bash, scripts/model.sh, "{case}"]}
+chunks: {tasks: 2, workers: 1}
 """
 FUNCTION = """\
 import os, subprocess, time
@@ -63,7 +70,7 @@ design: {grid: {a: [1, 2, 3]}}
 task: {function: "scripts/model.py:simulate", metrics: [fit]}
 chunks: {tasks: 3, workers: 1}
 """
-CONFIGS = {"commands": COMMANDS, "deaths": DEATHS, "functions": FUNCTIONS}
+CONFIGS = {"commands": COMMANDS, "deaths": DEATHS, "told": TOLD, "functions": FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,7 @@ def study(planned: dict[str, Path], request: pytest.FixtureRequest, tmp_path: Pa
 of = pytest.mark.parametrize
 commands = of("study", ["commands"], indirect=True)
 deaths = of("study", ["deaths"], indirect=True)
+told = of("study", ["told"], indirect=True)
 functions = of("study", ["functions"], indirect=True)
 
 
@@ -265,25 +273,37 @@ def test_visit_that_is_asked_to_end_keeps_what_is_done_and_leaves_nothing_runnin
     assert statuses(study) == ["success"] * 3
 
 
-@deaths
+@told
 def test_deaths_by_sigterm_that_a_visit_sees_before_its_own_signal_are_no_failures(
     study: Study,
 ) -> None:
     running = start(study)
-    check_dead(wait_for(study.path / "pids.txt"))  # told before the visit
+    wait_for(study.path / "pids.txt")  # the second task has begun: the first one's end is known
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 1
     assert "ended by SIGTERM" in (study.path / "said.txt").read_text()
-    assert "failure" not in statuses(study)
+    assert statuses(study) == []
+
+
+@functions
+def test_process_that_forks_workers_leaves_it_to_the_visit_to_end(study: Study) -> None:
+    running = start(study)
+    pids = wait_for(study.path / "pids.txt")
+    (server,) = psutil.Process(running.pid).children()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server.send_signal(number)
+    time.sleep(0.2)
+    for pid in pids.split():
+        os.kill(int(pid), signal.SIGKILL)
+    assert running.wait(20) == 0
+    assert statuses(study) == ["success"] * 3
 
 
 @deaths
 def test_deaths_by_sigterm_alone_are_failures_and_hold_up_no_fellow(study: Study) -> None:
     assert visit(study) == (0, "")
     assert statuses(study) == ["failure"] * 20 + ["success"] * 21
-    path = store(study).table("metadata", store(study).part_numbers()[-1])
-    table = Study(study.path).table("metadata/run")
-    assert path.exists()
+    table = study.table("metadata/run")
     assert set(table["error"].dropna()) == {"killed by SIGTERM"}
     assert set(table["exit_code"]) == {0, -15}
     span = table["started"].max() - table["started"].min()

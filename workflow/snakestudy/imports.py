@@ -30,7 +30,7 @@ def block_unneeded() -> None:
 
     That is numpy (apache/arrow#25118), pandas, and what serves to pickle functions and to reach
     other file systems. Only for processes that neither run code of the study's nor
-    unpickle anything but Python's own types.
+    unpickle anything but Python's own types and the package's.
     """
     sys.meta_path.insert(0, _Without(_SPARE))
 
