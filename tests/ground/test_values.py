@@ -1,4 +1,7 @@
-"""Parameter values: one canonical text each, the task_id, and the way out and in unchanged."""
+"""Parameter values: one canonical text each, the task_id, and the way out and in unchanged.
+
+Long: one table of values and their texts.
+"""
 
 from __future__ import annotations
 

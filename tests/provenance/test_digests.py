@@ -1,4 +1,7 @@
-"""What results depend on: what counts as a change, and what does not."""
+"""What results depend on: what counts as a change, and what does not.
+
+Long: one table of what counts and what does not.
+"""
 
 from __future__ import annotations
 
