@@ -91,6 +91,10 @@ class Layout:
     def metadata(self, step: str, chunk: str) -> Path:
         return self.output(metadata_table(step), chunk)
 
+    def absolute(self) -> Layout:
+        """The same, wherever the process goes."""
+        return Layout(self.results.absolute(), self.runs.absolute(), self.logs.absolute())
+
     def projection(self, table: str, step: str, chunk: str) -> Path:
         """The output that a table of a chunk's store becomes."""
         return self.output(metadata_table(step) if table == "metadata" else table, chunk)
