@@ -225,9 +225,12 @@ def test_plan_of_which_one_of_the_first_tasks_succeeds_goes_on(layout: Layout) -
     notes.raise_if_stopped()
 
 
-def test_success_after_another_visit_s_first_failures_is_no_error(layout: Layout) -> None:
+def test_success_after_another_visit_s_first_failures_changes_no_words(layout: Layout) -> None:
     PlanNotes(layout, 1).count_first(["bad"] * FIRST)
-    PlanNotes(layout, 1).count_first([None])
+    notes = PlanNotes(layout, 1)
+    notes.count_first([None])
+    with pytest.raises(Stopped, match="the last with: bad"):
+        notes.raise_if_stopped()
 
 
 def test_tasks_that_ran_before_are_not_among_the_first(layout: Layout) -> None:

@@ -228,15 +228,13 @@ def test_crash_is_counted_by_the_next_visit_and_forgotten_by_one_that_ends(study
     def counts(current: str = digest) -> CrashCounts:
         return CrashCounts(store(study).directory, "run", current, [current])
 
-    for crashes in (1, 2):
+    for known in (set(), {task_id}):
         running = start(study)
         wait_for(study.path / "pids.txt")
         running.kill()
         check_dead((study.path / "pids.txt").read_text())
         (study.path / "pids.txt").unlink()
-        if crashes == 2:
-            assert counts().take_stock() == {task_id}
-            assert counts().take_stock() == {task_id}, "it is counted once and kept"
+        assert [counts().take_stock() for _ in range(3)] == [known] * 3, "each counts once"
     status, said = visit(study)
     assert (status, said) == (0, "")
     assert statuses(study) == ["failure", "success", "success"]
@@ -251,9 +249,15 @@ def test_crashes_of_other_code_do_not_count(study: Study) -> None:
     running.kill()
     check_dead((study.path / "pids.txt").read_text())
     records = (directory / "running").read_bytes()
-    for _ in range(2):
+    digest = Manifest.load(layout(study).manifest("00000")).spec.steps["run"].digest
+
+    def crash(ran: str) -> set[str]:
         (directory / "running").write_bytes(records)
-        assert CrashCounts(directory, "run", "other", ["other"]).take_stock() == set()
+        return CrashCounts(directory, "run", ran, [ran]).take_stock()
+
+    assert [len(crash("other")) for _ in range(3)] == [0, 0, 0]
+    assert [len(crash(digest)) for _ in range(3)] == [0, 1, 1]
+    assert len(crash("other")) == 0
 
 
 # -- asked to end --------------------------------------------------------------------------------
@@ -289,17 +293,34 @@ def test_deaths_by_sigterm_that_a_visit_sees_before_its_own_signal_are_no_failur
 
 
 @functions
-def test_process_that_forks_workers_leaves_it_to_the_visit_to_end(study: Study) -> None:
+def test_process_that_forks_workers_ignores_what_is_sent_to_a_whole_job(study: Study) -> None:
     running = start(study)
-    pids = wait_for(study.path / "pids.txt")
+    shell, _ = wait_for(study.path / "pids.txt").split()
     (server,) = psutil.Process(running.pid).children()
     for number in (signal.SIGTERM, signal.SIGINT):
         server.send_signal(number)
     time.sleep(0.2)
-    for pid in pids.split():
-        os.kill(int(pid), signal.SIGKILL)
+    worker = psutil.Process(int(shell)).parent()
+    assert worker is not None
+    worker.kill()  # then another one is needed
     assert running.wait(20) == 0
-    assert statuses(study) == ["success"] * 3
+    assert statuses(study) == ["failure", "success", "success"]
+
+
+@functions
+def test_visit_that_is_asked_to_end_does_not_wait_for_a_worker_that_cannot_hear(
+    study: Study,
+) -> None:
+    lines = ["import ctypes", "(study / 'pids.txt').write_text('\\n')"]
+    held = "\n    ".join([*lines, "ctypes.PyDLL(None).sleep(100)  # with Python's lock"])
+    study.edit("scripts/model.py", "    if params", f"    {held}\n    if params")
+    study.snakemake("plan")
+    running = start(study)
+    wait_for(study.path / "pids.txt")
+    begin = time.monotonic()
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(20) == 1
+    assert time.monotonic() - begin < 4.5
 
 
 @deaths

@@ -28,7 +28,7 @@ class PlanNotes:
         with self._first.open("ab") as notes:
             notes.write(bytes(error is not None for error in errors))
         first = self._first.read_bytes()[:FIRST]
-        self._is_first_known = len(first) == FIRST or 0 in first
+        self._is_first_known = len(first) == FIRST
         last = next((error for error in errors if error is not None), None)
         if first == bytes([1]) * FIRST and last is not None:  # else another visit has stopped it
             self.stop(f"its first {FIRST} finished tasks all failed, the last with: {last}")
