@@ -120,7 +120,7 @@ class Layout:
     def run_directory(self, task_id: str) -> Path:
         return self.runs / task_id[:2] / task_id
 
-    def published(self) -> Iterator[str]:
+    def output_files(self) -> Iterator[str]:
         """Every file of results/ but for the store's: what Snakemake knows of."""
         for directory, names, files in os.walk(self.results):
             names[:] = [name for name in names if not name.startswith(".")]

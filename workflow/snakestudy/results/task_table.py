@@ -33,7 +33,7 @@ from snakestudy.tables.arrow import (
 
 def make_task_table(layout: Layout) -> None:
     """Bring results/ in line with the newest plan: see the functions below."""
-    back_to_now(layout.published())
+    back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
     _remove_unowned(layout, record)
@@ -65,7 +65,7 @@ def task_table(
         manifest = ordered.of_active()
         words = statuses(chunk, entry)
         own = manifest.table
-        parameters = manifest.published().drop_columns(["task_id"])
+        parameters = manifest.result_columns().drop_columns(["task_id"])
         columns = {
             "task_id": own["task_id"],
             "seq": own["seq"],
