@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from kit import ROOT, Study, environment
+from kit import SNAKEMAKE, Study, environment
 
 from snakestudy.values import task_id
 
@@ -150,17 +149,25 @@ derive: {twice: 2 * a}
     assert len(two.ran()) == 3
 
 
-def test_what_a_callable_prints_stays_out_of_the_graph(two: Study) -> None:
+def test_what_a_callable_prints_stays_out_of_what_snakemake_prints(two: Study) -> None:
     two.write("scripts/sets.py", "def tasks():\n    print('said')\n    yield {'a': 1}\n")
     configure(two, "python: scripts/sets.py:tasks")
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--dag"],
-        cwd=two.path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.lstrip().startswith("digraph")
-    assert "said" not in done.stdout
-    assert "said" in done.stderr
+
+    def printed(option: str) -> tuple[str, str]:
+        done = subprocess.run(
+            [*SNAKEMAKE, "--cores", "1", option],
+            cwd=two.path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout, done.stderr
+
+    out, err = printed("--dry-run")
+    assert "said" not in out
+    assert "said" in err
+    two.snakemake()
+    graph, err = printed("--dag")  # of the newest plan; it calls nothing of the study's
+    assert graph.lstrip().startswith("digraph")
+    assert "said" not in graph + err
