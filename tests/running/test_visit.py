@@ -62,6 +62,8 @@ def simulate(params):
     if params["a"] == 2 and not (study / "fixed").exists():
         line = "setsid sleep 100 & echo $$ $! > $STUDY_DIR/pids.txt; wait"
         subprocess.run(["bash", "-c", line])
+    if params["a"] > 10:
+        time.sleep(0.15)
     return {"y": params["a"]}
 """
 FUNCTIONS = """\
@@ -70,7 +72,11 @@ design: {grid: {a: [1, 2, 3]}}
 task: {function: "scripts/model.py:simulate", metrics: [fit]}
 chunks: {tasks: 3, workers: 1}
 """
-CONFIGS = {"commands": COMMANDS, "deaths": DEATHS, "told": TOLD, "functions": FUNCTIONS}
+SLOWER = FUNCTIONS.replace("[1, 2, 3]", "{range: [10, 22]}").replace("tasks: 3", "tasks: 12")
+CONFIGS = {
+    **{"commands": COMMANDS, "deaths": DEATHS, "told": TOLD},
+    **{"functions": FUNCTIONS, "slower": SLOWER},
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +102,7 @@ of = pytest.mark.parametrize
 commands = of("study", ["commands"], indirect=True)
 deaths = of("study", ["deaths"], indirect=True)
 told = of("study", ["told"], indirect=True)
+slower = of("study", ["slower"], indirect=True)
 functions = of("study", ["functions"], indirect=True)
 
 
@@ -329,6 +336,16 @@ def test_deaths_by_sigterm_alone_are_failures_and_hold_up_no_fellow(study: Study
     assert set(table["exit_code"]) == {0, -15}
     span = table["started"].max() - table["started"].min()
     assert span.total_seconds() < 20 * 0.5, "every death was waited for"
+
+
+# -- over its workers ----------------------------------------------------------------------------
+
+
+@slower
+def test_tasks_that_a_worker_gives_back_run_once_each(study: Study) -> None:
+    assert visit(study) == (0, "")  # the first is quick: many are given at once, too many then
+    assert study.ran() == {str(a): 1 for a in range(10, 22)}
+    assert statuses(study) == ["success"] * 12
 
 
 # -- what a task finds ---------------------------------------------------------------------------
