@@ -8,6 +8,8 @@ psweep (`run` with `skip_dups`) and with vivarium's result writing (`write_task_
 does). Each suffers the same faults at random moments, is started again until it ends with status 0,
 and is read as its documentation says. A file that cannot be read is deleted, and the study started
 again. Needs psweep and vivarium-cluster-tools. Linux only.
+
+Long: the faults, the sides that suffer them and the page they fill belong together.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def rows(repeat: int) -> list[Row]:
         (manifest,) = Path(study, "results/plan/chunks").iterdir()
         verb = [sys.executable, "-m", "snakestudy", "run"]
         path = str(manifest.relative_to(study))
-        visit = [*verb, "results", "runs", path, "logs/run/one.log", "1"]
+        visit = [*verb, "run", "results", "runs", path, "logs/run/one.log", "1"]
 
         def of_one_task(_: Path) -> Cost:
             shutil.rmtree(study / "results/.store" / manifest.stem)

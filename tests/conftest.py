@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from kit import CONFIG, MODEL, WARM, Study
 
 collect_ignore = ["careless.py", "warm.py"]  # programs
+
+# Who starts the suite by nohup, or in the background, has some of these ignored; what it starts
+# would ignore them, too, and tests of how programs end would tell of that.
+for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        handler = signal.default_int_handler if _number is signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, handler)
 
 
 def pytest_sessionfinish() -> None:

@@ -1,4 +1,7 @@
-"""Bad input: one clear message, a non-zero exit status, and not a file more than before."""
+"""Bad input: one clear message, a non-zero exit status, and not a file more than before.
+
+Long: one table of what can be wrong, and the words for it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The configuration: YAML 1.2, short forms and defaults, and every bad input in words."""
+"""The configuration: YAML 1.2, short forms and defaults, and every bad input in words.
+
+Long: one table of keys and of what can be wrong with each.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Blocks of a design -> parameter sets: what they declare, and what is refused in which words."""
+"""Blocks of a design -> parameter sets: what they declare, and what is refused in which words.
+
+Long: one table of blocks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`python:` in a design: what callables may give, what they may not change, what is refused."""
+"""`python:` in a design: what callables may give, what they may not change, what is refused.
+
+Long: one table of what callables give.
+"""
 
 from __future__ import annotations
 

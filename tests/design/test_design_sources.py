@@ -1,4 +1,7 @@
-"""Stars, tables, defaults, limits: what they declare and what is refused."""
+"""Stars, tables, defaults, limits: what they declare and what is refused.
+
+Long: one table of blocks.
+"""
 
 from __future__ import annotations
 

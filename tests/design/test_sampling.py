@@ -1,4 +1,7 @@
-"""Samples: the same points everywhere, the first ones kept; distributions; what is refused."""
+"""Samples: the same points everywhere, the first ones kept; distributions; what is refused.
+
+Long: points written out, so that no version moves them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Names and values with anything in them arrive as data, in every place; nothing executes them."""
+"""Names and values with anything in them arrive as data, in every place; nothing executes them.
+
+Long: hostile names and values, written out for every place.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Histories after which rows could tell of another study than the one that made them."""
+"""Histories after which rows could tell of another study than the one that made them.
+
+Long: each history is a scenario of its own.
+"""
 
 from __future__ import annotations
 

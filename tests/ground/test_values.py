@@ -1,4 +1,7 @@
-"""Parameter values: one canonical text each, the task_id, and the way out and in unchanged."""
+"""Parameter values: one canonical text each, the task_id, and the way out and in unchanged.
+
+Long: one table of values and their texts.
+"""
 
 from __future__ import annotations
 
@@ -305,7 +308,7 @@ def test_any_values_come_through_a_manifest_unchanged(
 @settings(deadline=None)
 @given(st.lists(VALUES, min_size=1, max_size=8))
 def test_any_values_can_be_published(values: list) -> None:
-    published = manifest_of({"a": values}).published()
+    published = manifest_of({"a": values}).result_columns()
     assert published.column_names == ["task_id", "a"]
     missing = [value is None for value in values]
     assert published["a"].is_null().to_pylist() == missing
@@ -324,7 +327,7 @@ def test_any_values_can_be_published(values: list) -> None:
     ],
 )
 def test_tables_show_values_with_one_type_a_column(values: list, kind: Any, shown: list) -> None:
-    column = manifest_of({"a": values}).published()["a"]
+    column = manifest_of({"a": values}).result_columns()["a"]
     assert column.type == kind
     assert column.to_pylist() == shown
 

@@ -1,4 +1,7 @@
-"""What makes results out of date and what does not, and what is done about it."""
+"""What makes results out of date and what does not, and what is done about it.
+
+Long: one table of changes, and the few real runs that show a mechanism.
+"""
 
 from __future__ import annotations
 

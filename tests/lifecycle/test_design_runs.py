@@ -1,4 +1,7 @@
-"""The design language in real runs: what is run, what is kept, what is said."""
+"""The design language in real runs: what is run, what is kept, what is said.
+
+Long: each study is written out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The life of a study: run, grow, shrink, fail, lose files, get killed, go on."""
+"""The life of a study: run, grow, shrink, fail, lose files, get killed, go on.
+
+Long: the chapters of one life, on copies of one finished study.
+"""
 
 from __future__ import annotations
 

@@ -109,3 +109,60 @@ def test_results_that_were_copied_without_their_study_are_read_as_they_were(
     study = snakestudy.open(tmp_path)
     assert Counter(study.tasks()["status"]) == {"success": 4}
     assert len(study.completed_task_ids()) == 4
+
+
+def test_tasks_are_those_of_the_newest_plan_before_its_run_has_ended(finished: Study):
+    finished.edit("config/config.yaml", "a: [1, 2]", "a: [1, 4, 5]")
+    finished.snakemake("plan")  # publishes, and runs nothing
+    assert told(finished) == {"success": 2, "failure": 0, "stale": 0, "pending": 4, "of": 6}
+    assert read(finished) == {"success": 2, "pending": 4}
+    tasks = snakestudy.open(finished.path).tasks()
+    assert sorted(tasks["a"].unique()) == [1, 4, 5]
+    assert list(tasks["seq"]) == sorted(tasks["seq"])
+
+
+def test_tasks_are_there_before_the_first_run(study: Study):
+    study.snakemake("plan")
+    assert read(study) == {"pending": 4}
+    assert snakestudy.open(study.path).completed_task_ids() == []
+
+
+def test_why_rows_are_stale_names_what_changed_since_they_were_made_and_nothing_older(
+    finished: Study,
+):
+    finished.edit("scripts/model.py", 'params["b"]}', 'params["b"] + 1}')
+    finished.snakemake()
+    finished.edit("config/config.yaml", "metrics: [fit]", "metrics: [fit, more]")
+    status = finished.verb("status")
+    assert "made again by the next snakemake: metric more is new" in status
+    assert "model.py" not in status.split("made again")[1]
+    assert told(finished)["stale"] == to_run(finished) == 4
+
+
+def test_what_a_function_did_not_return_is_kept_with_the_rest(finished: Study):
+    finished.edit("config/config.yaml", "metrics: [fit]", "metrics: [fit, more]")
+    finished.write(
+        "config/config.yaml",
+        (finished.path / "config/config.yaml").read_text() + "on_change: keep\n",
+    )
+    assert (told(finished)["stale"], to_run(finished)) == (0, 0)
+
+
+def test_a_study_is_read_alike_by_every_path_to_it(finished: Study, monkeypatch):
+    finished.write("scripts/readers.py", "def fit(path):\n    return {'y': [1]}\n")
+    finished.configure("""\
+        study: small
+        design: {grid: {a: [1, 2], b: [10, 20]}}
+        task:
+          command: touch out.dat
+          metrics: {fit: {path: out.dat, reader: "scripts/readers.py:fit"}}
+        chunks: {tasks: 2}
+        """)
+    finished.snakemake("--config", "on_change=rerun")
+    finished.edit("scripts/readers.py", "def fit", "# A comment.\ndef fit")
+    monkeypatch.chdir(finished.path.parent)
+    study = snakestudy.open(finished.path.name)
+    assert Counter(study.tasks()["status"]) == {"success": 4}
+    monkeypatch.chdir("/")
+    assert Counter(study.tasks()["status"]) == {"success": 4}
+    assert len(study.results("fit")) == 4

@@ -1,4 +1,7 @@
-"""What results depend on: what counts as a change, and what does not."""
+"""What results depend on: what counts as a change, and what does not.
+
+Long: one table of what counts and what does not.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from snakestudy.config.study import Study
 from snakestudy.errors import UserError
 from snakestudy.provenance.changes import changes
 from snakestudy.provenance.code import imported, same_code
-from snakestudy.provenance.digests import Provenance, provenance_of, settled
+from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
 from snakestudy.provenance.file_hashes import FileHashes
 
 CODE = '''\
@@ -414,9 +417,9 @@ def test_comments_and_docstrings_of_a_reader_do_not_count(text: str, counts: boo
     old = provenance(**task)
     write("scripts/read.py", text)
     texts = {sha(READER): READER, sha(text): text}
-    found = settled(provenance(**task), old.metrics, old.readers, texts.get)
+    found = keep_unchanged_readers(provenance(**task), old.metrics, old.readers, texts.get)
     assert (found.metrics != old.metrics) == counts
-    assert settled(old, {}, {}, {}.get) == old
+    assert keep_unchanged_readers(old, {}, {}, {}.get) == old
 
 
 # what is not there

@@ -1,4 +1,7 @@
-"""What a task runs and finds, what becomes of its end, what is read from what it leaves."""
+"""What a task runs and finds, what becomes of its end, what is read from what it leaves.
+
+Long: each study holds many cases, for a run of Snakemake is dear.
+"""
 
 from __future__ import annotations
 

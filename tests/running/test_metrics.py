@@ -1,4 +1,7 @@
-"""Rows of metrics: every form a task may return or write, and what is wrong with others."""
+"""Rows of metrics: every form a task may return or write, and what is wrong with others.
+
+Long: one table of forms and of what is wrong with them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Placeholders, command lines and the files a task finds in its run directory."""
+"""Placeholders, command lines and the files a task finds in its run directory.
+
+Long: one table of templates, paths and links.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Visits without Snakemake: whom they exclude, how they end early, what is left of them then."""
+"""Visits without Snakemake: whom they exclude, how they end early, what is left of them then.
+
+Long: visits in their own processes, with the programs they run written out.
+"""
 
 from __future__ import annotations
 

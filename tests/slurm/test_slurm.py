@@ -1,6 +1,8 @@
 """On a real SLURM: what comes out is what comes out here, whatever happens there.
 
 Run by `make test-slurm`, which starts the cluster (see cluster.py).
+
+Long: one cluster serves all of it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import pytest
 from kit import Study
 
 from snakestudy.layout import Layout
-from snakestudy.storage.links import publish_again
+from snakestudy.storage.links import relink_outputs
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_outputs_that_are_gone_are_linked_again(layout: Layout) -> None:
     assert len(outputs) == 2, "of a metric and of metadata"
     for path in outputs:
         path.unlink()
-    assert publish_again(manifest, "run", layout)
+    assert relink_outputs(manifest, "run", layout)
     assert {path: path.read_bytes() for path in outputs} == before
     assert all(path.stat().st_nlink == 2 for path in outputs)
 
@@ -62,4 +62,4 @@ def test_any_difference_leaves_it_to_a_whole_visit(layout: Layout, change: str) 
         (store / "state.json").unlink()
     else:
         (store / "running").write_bytes(bytes(16))
-    assert not publish_again(manifest, "run", layout)
+    assert not relink_outputs(manifest, "run", layout)

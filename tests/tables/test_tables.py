@@ -1,4 +1,7 @@
-"""Parquet tables: written whole or not at all, one type a column."""
+"""Parquet tables: written whole or not at all, one type a column.
+
+Long: one table of types.
+"""
 
 from __future__ import annotations
 

@@ -91,6 +91,10 @@ class Layout:
     def metadata(self, step: str, chunk: str) -> Path:
         return self.output(metadata_table(step), chunk)
 
+    def absolute(self) -> Layout:
+        """The same, wherever the process goes."""
+        return Layout(self.results.absolute(), self.runs.absolute(), self.logs.absolute())
+
     def projection(self, table: str, step: str, chunk: str) -> Path:
         """The output that a table of a chunk's store becomes."""
         return self.output(metadata_table(step) if table == "metadata" else table, chunk)
@@ -116,7 +120,7 @@ class Layout:
     def run_directory(self, task_id: str) -> Path:
         return self.runs / task_id[:2] / task_id
 
-    def published(self) -> Iterator[str]:
+    def output_files(self) -> Iterator[str]:
         """Every file of results/ but for the store's: what Snakemake knows of."""
         for directory, names, files in os.walk(self.results):
             names[:] = [name for name in names if not name.startswith(".")]

@@ -28,12 +28,13 @@ def main(arguments: Sequence[str]) -> int:
     add_directory(parser)
     parser.add_argument("--head", type=int, metavar="N", help=f"show the first N sets ({HEAD})")
     parser.add_argument("--by", metavar="NAME", help="count the sets for each value of a parameter")
-    parser.add_argument("--configfile", default="config/config.yaml", metavar="FILE")
+    parser.add_argument("--configfile", metavar="FILE", help="(default: that of the newest plan)")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, metavar="N")
     given = parser.parse_args(arguments)
     opened = open_study("design", given)
     layout, record = opened.layout, opened.newest
-    study = load(given.configfile, {}, record)
+    configfile = given.configfile or (record.config_file if record else "config/config.yaml")
+    study = load(configfile, {}, record)
     try:
         planner = Planner.of(study, record, layout, Capacity(given.cores).slots(study))
         design = planner.design()
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         if head > 0:
             text.append(first(design, head))
     except UserError as error:
-        raise error.with_place(file=given.configfile) from None
+        raise error.with_place(file=configfile) from None
     print("\n\n".join(text))
     return 0
 

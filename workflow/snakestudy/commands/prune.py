@@ -29,9 +29,11 @@ def main(arguments: Sequence[str]) -> int:
         raise error.with_place(file=study.file) from None
     waste = find_waste(record, layout, declared)
     print(describe_waste(waste, layout))
-    if given.yes:
+    if not (waste.rows or waste.chunks or waste.directories):
+        print("there is nothing to remove")
+    elif given.yes:
         remove_waste(waste, layout)
         print("removed")
-    elif waste.rows or waste.chunks or waste.directories:
+    else:
         print("nothing was removed; --yes removes it for good")
     return 0

@@ -11,14 +11,14 @@ from snakestudy.engine.site import is_on_cluster
 from snakestudy.errors import Stopped, UserError, for_users
 from snakestudy.imports import block_unneeded, imports
 from snakestudy.layout import Layout
-from snakestudy.storage.links import publish_again
+from snakestudy.storage.links import relink_outputs
 
 
 def main(arguments: Sequence[str]) -> int:
     step, *paths, attempt = arguments
     results, runs, manifest, log = map(Path, paths)
     layout = Layout(results, runs)
-    if publish_again(manifest, step, layout):
+    if relink_outputs(manifest, step, layout):
         return 0
     with imports():
         from snakestudy.running.forkserver import ForkServer

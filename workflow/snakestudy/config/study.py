@@ -66,7 +66,7 @@ class Task:
             runtime=task["runtime"],
             retries=task["retries"],
             env=tuple((name, str(value)) for name, value in task["env"].items()),
-            **{name: task[name] for name in ("restart", "grace") if name in task},  # 0.1 had none
+            **{name: task[name] for name in ("restart", "grace") if name in task},
         )
 
     def to_json(self) -> dict[str, Any]:

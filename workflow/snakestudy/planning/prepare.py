@@ -98,7 +98,7 @@ def prepare(
     record = load_record(layout)
     study = load(configfile, overrides, record)
     if not dry_run:
-        back_to_now(layout.published())
+        back_to_now(layout.output_files())
     _check_owner(study, record, layout)
     try:
         runs_root.check(study.config["runs_root"], study.name, layout)

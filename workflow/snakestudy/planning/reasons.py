@@ -23,16 +23,12 @@ def change_in_words(context: PlanContext, reviews: Mapping[str, ChunkReview]) ->
 def _code_in_words(context: PlanContext, reviews: Iterable[ChunkReview]) -> list[str]:
     """Of failures too, which run again whatever `on_change` says."""
     rows = [row for review in reviews for row in review.stale + review.failed]
-    digests = {RowDigest.parse(row.digest).made_by for row in rows}
-    return sorted({word for digest in digests for word in context.current.changed(digest)})
+    return context.current.changes_of(RowDigest.parse(row.digest) for row in rows)
 
 
 def _metrics_in_words(context: PlanContext, reviews: Iterable[ChunkReview]) -> list[str]:
-    texts = {row.digest for review in reviews for row in review.unread}
-    has = [dict(RowDigest.parse(text).metrics) for text in texts]
-    wanted = context.current.provenance.metrics.items()
-    names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
-    return [f"metric {name} is new or read in another way" for name in names]
+    rows = [row for review in reviews for row in review.unread]
+    return context.current.metric_changes_of(RowDigest.parse(row.digest) for row in rows)
 
 
 def reasons_of(

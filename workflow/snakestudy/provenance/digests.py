@@ -99,7 +99,7 @@ def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, 
     return readers
 
 
-def settled(
+def keep_unchanged_readers(
     provenance: Provenance,
     old_metrics: Mapping[str, str],
     old_readers: Mapping[str, Mapping[str, str]],

@@ -136,8 +136,8 @@ class Check:
     def _compare_parameters(
         self, kind: str, path: Path, table: pa.Table, manifest: Manifest
     ) -> None:
-        published = manifest.published()
-        wanted = take_rows(published, index_in(table["task_id"], published["task_id"]))
+        result_columns = manifest.result_columns()
+        wanted = take_rows(result_columns, index_in(table["task_id"], result_columns["task_id"]))
         for name in manifest.parameters:
             if name not in table.column_names:
                 self._say(kind, path, f"lacks parameter {name}; delete it and run snakemake")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import chdir, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
 from pathlib import Path
@@ -14,9 +14,9 @@ from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.provenance.changes import changes
-from snakestudy.provenance.digests import Provenance, provenance_of, settled
+from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
 from snakestudy.provenance.file_hashes import FileHashes
-from snakestudy.provenance.row_digest import RowSpec
+from snakestudy.provenance.row_digest import RowDigest, RowSpec
 from snakestudy.storage.documents import ChunkEntry, ManifestSpec, PlanRecord
 from snakestudy.storage.state import limits_of
 
@@ -50,6 +50,17 @@ class CurrentStep:
             accepted.accepted_readings,
         )
 
+    def changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
+        """What changed since rows with these digests were made, in words."""
+        return sorted({word for digest in digests for word in self.changed(digest.made_by)})
+
+    def metric_changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
+        """Metrics that rows with these digests lack as they are read now, in words."""
+        has = [dict(digest.metrics) for digest in digests]
+        wanted = self.provenance.metrics.items()
+        names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
+        return [f"metric {name} is new or read in another way" for name in names]
+
     def max_attempt(self, limits: str | None) -> float:
         """The highest attempt that a failed task may make; limits: those when it failed."""
         if self.retries_all or (limits is not None and limits != limits_of(self.step.task)):
@@ -71,7 +82,7 @@ def current_steps(
         text_of = _texts(provenance, layout)
         if record and step.name in record.steps:
             before = record.steps[step.name]
-            provenance = settled(provenance, before.metrics, before.readers, text_of)
+            provenance = keep_unchanged_readers(provenance, before.metrics, before.readers, text_of)
         steps[step.name] = CurrentStep(
             step,
             provenance,
@@ -138,13 +149,19 @@ class CurrentStudy:
 
     def spec(self, step: str, accepted: ChunkEntry | ManifestSpec) -> RowSpec:
         """What rows must be to stand; anything, where it is not known or accepted anyway."""
-        if step not in self.steps or self.keeps_changed:
+        if step not in self.steps:
             return RowSpec(lambda digest: True, {})
-        return self.steps[step].spec(accepted)
+        spec = self.steps[step].spec(accepted)
+        if not self.keeps_changed:
+            return spec
+        # What a command left is read again all the same; what a function returned is gone.
+        metrics = spec.metrics if self.steps[step].step.task.command else {}
+        return replace(spec, is_current=lambda digest: True, metrics=metrics)
 
     @classmethod
     def of(cls, record: PlanRecord, layout: Layout, directory: Path) -> CurrentStudy:
         """As the study's directory holds it; a study without its configuration is as planned."""
+        layout = layout.absolute()
         with _inside(directory):
             if not Path(record.config_file).exists():
                 return cls({})

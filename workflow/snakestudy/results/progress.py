@@ -26,6 +26,7 @@ class TaskCounts:
         given_up: those of `failure` that no plan tries again by itself.
         seconds: that tasks with a row took.
         unfinished: chunks that a visit has still to bring up to their manifest.
+        stale_digests: of the rows of `stale`, with the step of each.
     """
 
     success: int
@@ -35,6 +36,7 @@ class TaskCounts:
     given_up: int
     seconds: float
     unfinished: tuple[str, ...]
+    stale_digests: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def total(self) -> int:
@@ -45,6 +47,7 @@ def count_tasks(record: PlanRecord, layout: Layout, current: CurrentStudy) -> Ta
     """Tasks by status: from the states of finished chunks, and the stores of the others."""
     counts: Counter[str] = Counter()
     given_up, seconds, unfinished = 0, 0.0, []
+    stale: set[tuple[str, str]] = set()
     tries = {step.name: 1 + step.task.retries for step in record.configured_steps}
     most = {name: record.config["give_up"] * number for name, number in tries.items()}
     for chunk, entry in record.chunks.items():
@@ -57,10 +60,13 @@ def count_tasks(record: PlanRecord, layout: Layout, current: CurrentStudy) -> Ta
         for step, row, status in rows:
             counts[status] += row.tasks
             seconds += row.seconds
+            if status == "stale":
+                stale.add((step, row.digest))
             given_up += row.tasks * (status == "failure" and row.attempt >= most[step])
     known = counts["success"], counts["failure"], counts["stale"]
     pending = sum(entry.tasks for entry in record.chunks.values()) - sum(known)
-    return TaskCounts(*known, max(pending, 0), given_up, seconds, tuple(unfinished))
+    chunks, digests = tuple(unfinished), frozenset(stale)
+    return TaskCounts(*known, max(pending, 0), given_up, seconds, chunks, digests)
 
 
 def finished_state(layout: Layout, chunk: str, entry: ChunkEntry) -> State | None:

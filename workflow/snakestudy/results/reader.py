@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from snakestudy.design.columns import ParameterColumns
     from snakestudy.storage.chunk_store import Store
-    from snakestudy.storage.documents import PlanRecord
+    from snakestudy.storage.documents import ChunkEntry, PlanRecord
     from snakestudy.storage.manifest import Manifest
 
 
@@ -36,10 +36,11 @@ def open(directory: str | Path = ".", results: str | None = None) -> Results:
     Raises:
         UserError: if no study has been planned there, or several and none is named.
     """
-    layout = find_study(Path(directory), results).layout(Path(directory))
+    place = Path(directory).absolute()  # wherever this process goes meanwhile
+    layout = find_study(place, results).layout(place)
     if not layout.newest_plan():
         raise UserError("holds no study that was planned", value=str(directory))
-    return Results(layout, Path(directory))
+    return Results(layout, place)
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,21 @@ class Results:
     def tasks(self) -> pandas.DataFrame:
         """task_id, seq, parameters, chunk, plan (that added it), status: a row a task.
 
-        A task's status is `success`, `failure`, `stale` (what made its row has changed since;
-        the next snakemake makes it again) or `pending`, as the study is now.
+        The tasks are those of the newest plan, also while it runs. A task's status is `success`,
+        `failure`, `stale` (what made its row has changed since; the next snakemake makes it
+        again) or `pending`, as the study is now.
         """
-        frame = self._table([self.layout.tasks], "Let snakemake finish.").to_pandas()
-        status = dict(zip(frame["task_id"], frame["status"], strict=True))
+        from snakestudy.results.task_table import task_table
+
         current = self._current()
-        for chunk, entry in self._record().chunks.items():
+
+        def statuses(chunk: str, entry: ChunkEntry) -> list[str] | None:
             state = finished_state(self.layout, chunk, entry)
-            if state is None or not all_succeeded(state, entry, current):
-                found = task_statuses(self.layout, chunk, current)
-                status.update((task_id, word) for task_id, _, word in found if task_id in status)
-        return frame.assign(status=frame["task_id"].map(status))
+            if state is not None and all_succeeded(state, entry, current):
+                return None
+            return [status for _, _, status in task_statuses(self.layout, chunk, current)]
+
+        return task_table(self.layout, self._record().chunks, statuses).to_pandas()
 
     def results(
         self, metric: str, where: str | None = None, partial: bool = False
@@ -72,7 +76,8 @@ class Results:
 
         Args:
             where: an expression of columns; only rows for which it holds.
-            partial: read what visits have finished so far, also while the study runs.
+            partial: read what visits have finished so far, also while the study runs; rows that
+                are stale (see `tasks`) among them.
 
         Raises:
             UserError: for an unknown metric, a bad expression, or if nothing is there yet.
@@ -201,13 +206,12 @@ class Results:
                     values[task_id] = dict(zip(declared, row, strict=True))
         return {name: [values[i].get(name) for i in ids] for name in names if name in parameters}
 
-    def _table(
-        self, paths: list[Path], fix: str = "Let snakemake finish, or read with partial=True."
-    ) -> pyarrow.Table:
+    def _table(self, paths: list[Path]) -> pyarrow.Table:
         from snakestudy.tables.arrow import concat, read
 
         missing = [path for path in paths if not path.exists()]
         if missing:
+            fix = "Let snakemake finish, or read with partial=True."
             raise UserError("is not there yet", file=str(missing[0]), fix=fix)
         return concat([read(path) for path in paths])
 

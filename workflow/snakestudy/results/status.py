@@ -8,6 +8,7 @@ from pathlib import Path
 from snakestudy.layout import Layout
 from snakestudy.provenance import git
 from snakestudy.provenance.environment import changes_in_words, environment
+from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.outcome import first_failures
 from snakestudy.results.progress import TaskCounts, count_tasks
@@ -22,7 +23,7 @@ def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -
     lines = [f"{record.study}: plan {record.plan} of {record.time}"]
     lines += [f"  {reason}" for reason in record.why]
     lines.append(_counts_in_words(counts))
-    lines += _stale_in_words(counts, record, current)
+    lines += _stale_in_words(counts, current)
     before = {**record.environment, "commit": record.commit}
     moved = changes_in_words(before, {**environment(), "commit": git.commit()})
     if moved:
@@ -47,19 +48,17 @@ def _counts_in_words(counts: TaskCounts) -> str:
     )
 
 
-def _stale_in_words(counts: TaskCounts, record: PlanRecord, current: CurrentStudy) -> list[str]:
+def _stale_in_words(counts: TaskCounts, current: CurrentStudy) -> list[str]:
     """What changed since stale rows were made, or why that is not known."""
     if current.problem:
         return [f"  what is stale is not known: {current.problem}"]
     if not counts.stale:
         return []
-    changed = {
-        word
-        for step in current.steps.values()
-        for digest in record.digests
-        for word in step.changed(digest)
-    }
-    why = f": {'; '.join(sorted(changed))}" if changed else ""
+    words: list[str] = []
+    for name, step in current.steps.items():
+        digests = [RowDigest.parse(text) for own, text in counts.stale_digests if own == name]
+        words += [*step.changes_of(digests), *step.metric_changes_of(digests)]
+    why = f": {'; '.join(words)}" if words else ""
     return [f"  stale rows are made again by the next snakemake{why}"]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyarrow import compute
 
+from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, RESERVED_METRICS, Layout, metadata_table
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import all_succeeded, finished_state
@@ -33,31 +33,46 @@ from snakestudy.tables.arrow import (
 
 def make_task_table(layout: Layout) -> None:
     """Bring results/ in line with the newest plan: see the functions below."""
-    back_to_now(layout.published())
+    back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
     _remove_unowned(layout, record)
     for table in tables:
         _unify([layout.output(table, chunk) for chunk in record.chunks])
     footer = Footer(record.study, record.plan, "tasks")
-    write(task_table(layout, record.chunks), layout.tasks, footer.to_json())
+
+    def statuses(chunk: str, entry: ChunkEntry) -> list[str] | None:
+        return _noted_statuses(layout, chunk, entry)
+
+    write(task_table(layout, record.chunks, statuses), layout.tasks, footer.to_json())
 
 
-def task_table(layout: Layout, chunks: Mapping[str, ChunkEntry]) -> pa.Table:
-    """Every active task: task_id, seq, parameters, chunk, plan (that added it), status."""
+def task_table(
+    layout: Layout,
+    chunks: Mapping[str, ChunkEntry],
+    statuses: Callable[[str, ChunkEntry], list[str] | None],
+) -> pa.Table:
+    """Every active task: task_id, seq, parameters, chunk, plan (that added it), status.
+
+    Args:
+        statuses: of a chunk's active tasks, in their order; None if all are `success`.
+    """
     tables = []
     for chunk, entry in chunks.items():
-        ordered = Manifest.load(layout.manifest(chunk))
+        ordered = Manifest.of(layout, chunk)
+        if ordered is None:
+            raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake.")
         manifest = ordered.of_active()
+        words = statuses(chunk, entry)
         own = manifest.table
-        parameters = manifest.published().drop_columns(["task_id"])
+        parameters = manifest.result_columns().drop_columns(["task_id"])
         columns = {
             "task_id": own["task_id"],
             "seq": own["seq"],
             **dict(zip(parameters.column_names, parameters.columns, strict=True)),
             "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
-            "status": _statuses(layout, chunk, entry, own["task_id"]),
+            "status": pa.repeat("success", len(own)) if words is None else pa.array(words),
         }
         tables.append(pa.table(columns))
     last = ["chunk", "plan", "status"]
@@ -72,13 +87,14 @@ def task_table(layout: Layout, chunks: Mapping[str, ChunkEntry]) -> pa.Table:
     return table if is_sorted else table.sort_by("seq")
 
 
-def _statuses(layout: Layout, chunk: str, entry: ChunkEntry, tasks: pa.ChunkedArray) -> Any:
-    """The status of each of a chunk's active tasks, without reading them if all succeeded."""
+def _noted_statuses(layout: Layout, chunk: str, entry: ChunkEntry) -> list[str] | None:
+    """The statuses of a chunk's tasks as its output has them; None if all succeeded."""
     state = finished_state(layout, chunk, entry)
     if state is not None and all_succeeded(state, entry, CurrentStudy({})):
-        return pa.repeat("success", len(tasks))
+        return None
+    tasks = Manifest.load(layout.manifest(chunk)).of_active().table["task_id"]
     metadata = read(layout.metadata(ONLY_STEP, chunk), ["task_id", "status"])
-    return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"]
+    return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"].to_pylist()
 
 
 def _unify(paths: Sequence[Path]) -> None:

@@ -42,7 +42,7 @@ class ResultBuffer:
 
     def tables(self, manifest: Manifest, step: str, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
-        parameters = manifest.published()
+        parameters = manifest.result_columns()
         tables = {"metadata": _beside(parameters, self.index, self._metadata(step, plan))}
         for name, rows in self._metrics.items():
             columns = {key: array(values) for key, values in rows.buffer.columns.items()}

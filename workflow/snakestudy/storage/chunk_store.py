@@ -228,11 +228,13 @@ class Store:
         for row, number in enumerate(rows["part"].to_pylist()):
             rows_in[number].append(row)
         last = {number: take_rows(rows, places)["task_id"] for number, places in rows_in.items()}
-        published = manifest.published()
+        result_columns = manifest.result_columns()
         tables = {}
         for name in sorted(names):
             parts = [self._rows_with(name, number, tasks) for number, tasks in last.items()]
-            tables[name] = with_parameters(concat([p for p in parts if p is not None]), published)
+            tables[name] = with_parameters(
+                concat([p for p in parts if p is not None]), result_columns
+            )
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
             self.part(old).rename(self.parts / f".{old:06d}")
@@ -264,13 +266,13 @@ def _shown_by(footer: Footer) -> tuple[Any, ...]:
     return footer.parameters, footer.derive, footer.defaults
 
 
-def with_parameters(table: pa.Table, published: pa.Table) -> pa.Table:
+def with_parameters(table: pa.Table, result_columns: pa.Table) -> pa.Table:
     """The table's rows in the manifest's order, with parameters after task_id."""
-    places = index_in(table["task_id"], published["task_id"])
+    places = index_in(table["task_id"], result_columns["task_id"])
     if None in places:
         raise ValueError("there are rows of tasks that the manifest does not have")
     order = sorted(range(len(places)), key=lambda row: places[row] or 0)
     values = take_rows(table.drop_columns(["task_id"]), order)
-    parameters = take_rows(published, [places[row] for row in order])
+    parameters = take_rows(result_columns, [places[row] for row in order])
     columns = [*parameters.columns, *values.columns]
     return pa.table(columns, names=[*parameters.column_names, *values.column_names])

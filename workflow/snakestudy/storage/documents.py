@@ -28,7 +28,7 @@ def check_format(values: Mapping[str, Any], file: str) -> int:
         raise UserError(
             f"was written by a newer snakestudy (format {written}; this one knows {FORMAT})",
             file=file,
-            fix="Update the template (workflow/) in this directory; nothing was changed.",
+            fix="Update the template (workflow/) in this directory.",
         )
     return written
 

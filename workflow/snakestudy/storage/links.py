@@ -11,7 +11,7 @@ from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.state import State
 
 
-def publish_again(manifest: Path, step: str, layout: Layout) -> bool:
+def relink_outputs(manifest: Path, step: str, layout: Layout) -> bool:
     """Link a chunk's outputs to its store again.
 
     Returns:

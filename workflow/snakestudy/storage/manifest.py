@@ -117,7 +117,7 @@ class Manifest:
             return values
         return [None if value is None else json.loads(value) for value in values]
 
-    def published(self) -> pa.Table:
+    def result_columns(self) -> pa.Table:
         """task_id and parameters as result tables show them, for every task."""
         columns = {"task_id": self.table["task_id"]}
         for name in self.parameters:

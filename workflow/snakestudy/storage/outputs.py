@@ -51,4 +51,4 @@ def _of_active(store: Store, part: int, source: Path, active: Manifest, footer: 
         table = read(store.table("metadata", part)).schema.empty_table()
         return table.select(["task_id", *footer.parameters])
     table = rows_with(read(source), active.table["task_id"]).drop_columns(list(footer.parameters))
-    return with_parameters(table, active.published())
+    return with_parameters(table, active.result_columns())
