@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,12 @@ from snakestudy.config.resolve import resolve
 from snakestudy.config.study import Task
 from snakestudy.errors import Stopped
 from snakestudy.layout import aside
-from snakestudy.running.batch import TaskSpec
+from snakestudy.running.batch import TaskBatch, TaskSpec
 from snakestudy.running.context import RunContext
-from snakestudy.running.result import Result
+from snakestudy.running.result import RUNNING_RECORD, Result
 from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
+from snakestudy.running.worker import RunningRecord, run_slice
 
 MADE = "0123456789abcdef"  # digest of what ran
 READERS = """\
@@ -181,7 +184,7 @@ def test_task_in_a_fixed_directory_finds_it_as_it_is(study: Path) -> None:
     place = study.parent / "place"
     place.mkdir()
     (place / "tries.txt").write_text("0\n")
-    fixed = RunContext(**{**counting(study).__dict__, "fixed_directory": place})
+    fixed = replace(counting(study), fixed_directory=place)
     Runner(fixed).run(spec(), 1)
     assert tries(place) == "0 1"
     assert not (study / "runs").exists()
@@ -200,6 +203,30 @@ def test_own_input_that_is_not_what_was_planned_with_ends_the_visit(study: Path)
     runner = Runner(context(study, command=["true"], inputs=["{a}.dat"]))
     with pytest.raises(Stopped, match="input files of task ab12 changed"):
         runner.run(spec(digest=f"{MADE}-01234567"), 1)
+
+
+# -- when a job ends -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("seconds", "task", "wanted"),
+    [
+        (None, {"runtime": "1h"}, True),
+        (60, {"runtime": "1h"}, False),
+        (60, {"runtime": "30s"}, True),
+        (60, {"runtime": "1h", "restart": "continue"}, True),
+        (20, {"runtime": "1h", "restart": "continue"}, False),
+        (60, {}, True),
+        (20, {}, False),
+        (20, {"grace": 10}, True),
+    ],
+)
+def test_task_starts_if_it_can_end_or_be_told_before_its_job_does(
+    study: Path, seconds: float | None, task: dict[str, Any], wanted: bool
+) -> None:
+    deadline = seconds and time.time() + seconds
+    job = replace(context(study, command=["true"], **task), deadline=deadline)
+    assert Runner(job).may_start() == wanted
 
 
 # -- functions -----------------------------------------------------------------------------------
@@ -258,3 +285,40 @@ def test_debugger_sees_what_a_function_raised(study: Path) -> None:
     runner = Runner(functions(study, "debugged"), debug=debug)
     assert runner.run(spec(a=3), 1).error == "ValueError: three"
     assert seen == [{"params": {"a": 3}}]
+
+
+# -- a slice of a worker -------------------------------------------------------------------------
+
+SLOW = """\
+import time
+
+
+def simulate(params):
+    time.sleep(params["a"])
+    return {"y": 1}
+"""
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunningRecord:
+    (tmp_path / "records").write_bytes(bytes(RUNNING_RECORD.size))
+    with (tmp_path / "records").open("r+b") as file:
+        return RunningRecord(file.fileno(), 0)
+
+
+def test_worker_hands_over_what_is_done_after_half_a_second(
+    study: Path, record: RunningRecord
+) -> None:
+    (study / "scripts/slow.py").write_text(SLOW)
+    job = context(study, function="scripts/slow.py:simulate", metrics=["fit"], run_dirs="none")
+    scratch = Scratch(study / "scratch")
+    ids, seconds = [f"ab{place}" for place in range(5)], [0.01, 0.3, 0.3, 0.01, 0.01]
+    rest = [MADE] * 5, [0] * 5, [1] * 5, [None] * 5
+    batch = TaskBatch([*range(5, 10)], ids, {"a": seconds}, *rest)
+    result = run_slice(Runner(job, scratch), batch, scratch, record)
+    assert result.index == [5, 6, 7]
+    assert (result.error, result.stopped, result.is_late) == ([None] * 3, None, False)
+    assert result.metrics["fit"] == ([5, 6, 7], [1, 1, 1], {"y": [1, 1, 1]})
+    late = Runner(replace(job, deadline=time.time() - 1), scratch)
+    result = run_slice(late, batch, scratch, record)
+    assert (result.index, result.error, result.is_late) == ([], [], True)

@@ -21,6 +21,7 @@ from test_process import check_dead, wait_for
 
 from snakestudy.layout import Layout
 from snakestudy.running.crash_counts import CrashCounts
+from snakestudy.running.result import RUNNING_RECORD
 from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.state import State
@@ -65,6 +66,8 @@ def simulate(params):
     if params["a"] == 2 and not (study / "fixed").exists():
         line = "setsid sleep 100 & echo $$ $! > $STUDY_DIR/pids.txt; wait"
         subprocess.run(["bash", "-c", line])
+    if params["a"] % 12 == 0:
+        time.sleep(0.6)
     return {"y": params["a"]}
 """
 FUNCTIONS = """\
@@ -73,7 +76,12 @@ design: {grid: {a: [1, 2, 3]}}
 task: {function: "scripts/model.py:simulate", metrics: [fit]}
 chunks: {tasks: 3, workers: 1}
 """
-CONFIGS = {"commands": COMMANDS, "deaths": DEATHS, "told": TOLD, "functions": FUNCTIONS}
+SLOWER = FUNCTIONS.replace("[1, 2, 3]", "{range: [10, 70]}").replace("tasks: 3", "tasks: 60")
+CONFIGS = {
+    **{"commands": COMMANDS, "deaths": DEATHS, "told": TOLD},
+    **{"functions": FUNCTIONS, "slower": SLOWER},
+    "two": FUNCTIONS.replace("workers: 1", "workers: 2"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +107,8 @@ of = pytest.mark.parametrize
 commands = of("study", ["commands"], indirect=True)
 deaths = of("study", ["deaths"], indirect=True)
 told = of("study", ["told"], indirect=True)
+two = of("study", ["two"], indirect=True)
+slower = of("study", ["slower"], indirect=True)
 functions = of("study", ["functions"], indirect=True)
 
 
@@ -241,6 +251,24 @@ def test_crash_is_counted_by_the_next_visit_and_forgotten_by_one_that_ends(study
     assert counts().take_stock() == set()
 
 
+@two
+def test_worker_that_waits_is_at_no_task(study: Study) -> None:
+    running = start(study)
+    pids = wait_for(study.path / "pids.txt")
+    second = Manifest.load(layout(study).manifest("00000")).values("a").index(2)
+    records = store(study).directory / "running"
+
+    def indices() -> list[int]:
+        return sorted(index for index, *_ in RUNNING_RECORD.iter_unpack(records.read_bytes()))
+
+    end = time.monotonic() + 10
+    while indices() != [0, second + 1]:
+        assert time.monotonic() < end, indices()
+        time.sleep(0.05)
+    running.kill()
+    check_dead(pids)
+
+
 @functions
 def test_crashes_of_other_code_do_not_count(study: Study) -> None:
     directory = store(study).directory
@@ -332,6 +360,16 @@ def test_deaths_by_sigterm_alone_are_failures_and_hold_up_no_fellow(study: Study
     assert set(table["exit_code"]) == {0, -15}
     span = table["started"].max() - table["started"].min()
     assert span.total_seconds() < 20 * 0.5, "every death was waited for"
+
+
+# -- over its workers ----------------------------------------------------------------------------
+
+
+@slower
+def test_tasks_that_a_worker_gives_back_run_once_each(study: Study) -> None:
+    assert visit(study) == (0, "")  # where tasks were quick many are given, and one takes long
+    assert study.ran() == {str(a): 1 for a in range(10, 70)}
+    assert statuses(study) == ["success"] * 60
 
 
 # -- what a task finds ---------------------------------------------------------------------------

@@ -42,7 +42,7 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     for descriptor in (channel_fd, lifeline_fd, records_fd):
         os.set_inheritable(descriptor, False)  # no task's business
     channel = socket.socket(fileno=channel_fd).makefile("rwb")
-    record = _RunningRecord(records_fd, record_offset)
+    record = RunningRecord(records_fd, record_offset)
     context, scratch_path = pickle.load(channel)
     ending = (lifeline_fd, record, scratch_path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
@@ -59,11 +59,11 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
         timer.daemon = True
         timer.start()
     while batch := pickle.load(channel):
-        pickle.dump(_run_slice(runner, batch, scratch, record), channel)
+        pickle.dump(run_slice(runner, batch, scratch, record), channel)
         channel.flush()
 
 
-class _RunningRecord:
+class RunningRecord:
     """Where this worker writes which task it is at, for whoever finds it dead."""
 
     def __init__(self, descriptor: int, offset: int) -> None:
@@ -86,8 +86,8 @@ class _RunningRecord:
             RUNNING_RECORD.pack_into(self._records, self._offset, *values)
 
 
-def _run_slice(
-    runner: Runner, batch: TaskBatch, scratch: Scratch, record: _RunningRecord
+def run_slice(
+    runner: Runner, batch: TaskBatch, scratch: Scratch, record: RunningRecord
 ) -> BatchResult:
     """Run tasks of a batch until the slice is over."""
     finished = _Finished()
@@ -149,7 +149,7 @@ def _forked() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _result(runner: Runner, spec: TaskSpec, record: _RunningRecord) -> Result:
+def _result(runner: Runner, spec: TaskSpec, record: RunningRecord) -> Result:
     """Run a task, again and again while it fails and may.
 
     Raises:
@@ -178,7 +178,7 @@ def _tell_in_time(runner: Runner) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _die_with_the_visit(lifeline: int, record: _RunningRecord, scratch: Path) -> None:
+def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path) -> None:
     """End this process and what it runs as soon as the visit is gone, however it went."""
     os.read(lifeline, 1)
     record.freeze()  # a function whose children are killed ends, and the next task would begin
