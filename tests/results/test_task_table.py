@@ -37,3 +37,17 @@ def test_copies_that_users_made_of_outputs_stay(
     tasks.main(["results"])
     names = sorted(path.stem for path in outputs.iterdir())
     assert names == ["00000", "00001", "00009", "mine"]
+
+
+def test_tasks_are_in_the_order_of_the_design_whatever_their_chunks_are_called(
+    study: Study,
+) -> None:
+    """Chunks of one command are called by their task_ids; a second plan lists them by name."""
+    text = 'study: small\ndesign: {grid: {a: [%s]}}\ntask: {command: "true"}\n'
+    for values in ("1, 2, 3, 4, 5, 6", "1, 2, 3, 4, 5, 6, 7"):
+        study.configure(text % values)
+        study.snakemake()
+    table = study.tasks()
+    assert table["chunk"].tolist() != sorted(table["chunk"])
+    assert table["seq"].tolist() == list(range(7))
+    assert table["a"].tolist() == [1, 2, 3, 4, 5, 6, 7]
