@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kit import CONFIG, MODEL, ROOT, Study, environment
+from kit import CONFIG, ROOT, Study, environment
 
 import snakestudy as st
 from snakestudy.__main__ import main
@@ -49,15 +49,6 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    study = Study(tmp_path_factory.mktemp("finished") / "study")
-    study.write("scripts/model.py", MODEL)
-    study.configure(CONFIG)
-    study.snakemake()
-    return study
-
-
 @pytest.fixture(autouse=True)
 def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Verbs that run no code of a study's leave a process where numpy cannot be imported."""
@@ -66,9 +57,9 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def here(finished: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+def here(template: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A copy of the finished study, as the current directory."""
-    shutil.copytree(finished.path, tmp_path / "study")
+    shutil.copytree(template.path, tmp_path / "study")
     monkeypatch.chdir(tmp_path / "study")
     return Study(tmp_path / "study")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from kit import CONFIG, MODEL, ROOT, Study, environment
+from kit import ROOT, Study, environment
 
 from snakestudy.engine import internals
 from snakestudy.engine.internals import CommandLine
@@ -122,12 +122,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 @pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory) -> Study:
+def grown(template: Study, tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A finished study whose configuration has more sets than are planned."""
-    study = Study(tmp_path_factory.mktemp("options") / "study")
-    study.write("scripts/model.py", MODEL)
-    study.configure(CONFIG)
-    study.snakemake()
+    study = template.copy(tmp_path_factory.mktemp("options") / "study")
     study.edit("config/config.yaml", "[1, 2]", "[1, 2, 5]")
     return study
 
