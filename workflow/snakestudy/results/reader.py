@@ -59,7 +59,8 @@ class Results:
         """
         from snakestudy.results.task_table import task_table
 
-        current = self._current()
+        record = self._record()
+        current = self._current(record)
 
         def statuses(chunk: str, entry: ChunkEntry) -> list[str] | None:
             state = finished_state(self.layout, chunk, entry)
@@ -67,7 +68,7 @@ class Results:
                 return None
             return [status for _, _, status in task_statuses(self.layout, chunk, current)]
 
-        return task_table(self.layout, self._record().chunks, statuses).to_pandas()
+        return task_table(self.layout, record.chunks, statuses).to_pandas()
 
     def results(
         self, metric: str, where: str | None = None, partial: bool = False
@@ -107,10 +108,11 @@ class Results:
 
     def completed_task_ids(self) -> list[str]:
         """The tasks that succeeded so far and are not stale, also while the study runs."""
-        current = self._current()
+        record = self._record()
+        current = self._current(record)
         return [
             task_id
-            for chunk in self._record().chunks
+            for chunk in record.chunks
             for task_id, _, status in task_statuses(self.layout, chunk, current)
             if status == "success"
         ]
@@ -154,9 +156,9 @@ class Results:
     def _record(self) -> PlanRecord:
         return planned_study(self.layout, str(self.layout.results))
 
-    def _current(self) -> CurrentStudy:
+    def _current(self, record: PlanRecord) -> CurrentStudy:
         """The study as it is now; warns where that cannot be told."""
-        current = CurrentStudy.of(self._record(), self.layout, self.directory)
+        current = CurrentStudy.of(record, self.layout, self.directory)
         if current.problem:
             warn(f"what is stale is not known: {current.problem}", stacklevel=3)
         return current
