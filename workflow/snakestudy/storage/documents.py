@@ -14,7 +14,7 @@ from snakestudy.config.study import Step, Task
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP
 
-FORMAT = 1
+FORMAT = 2
 
 
 def check_format(values: Mapping[str, Any], file: str) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,8 @@ import pyarrow as pa
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.storage.documents import FORMAT, ManifestSpec
-from snakestudy.tables.arrow import array, footer_of, read, write
+from snakestudy.tables.arrow import footer_of, read, write
+from snakestudy.tables.kinds import Variants
 
 if TYPE_CHECKING:
     import numpy
@@ -117,13 +119,26 @@ class Manifest:
             return values
         return [None if value is None else json.loads(value) for value in values]
 
-    def result_columns(self) -> pa.Table:
-        """task_id and parameters as result tables show them, for every task."""
+    def result_columns(self, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+        """task_id and parameters as result tables show them, for every task.
+
+        Args:
+            types: parameter -> the type to show it in; the one that holds its values, if none.
+        """
         columns = {"task_id": self.table["task_id"]}
         for name in self.parameters:
-            as_is = name not in self.spec.as_json
-            columns[name] = self.table[name] if as_is else array(_flat(self.values(name)))
+            is_plain = name not in self.spec.as_json
+            if is_plain and types is None and self.table[name].null_count < len(self.table):
+                columns[name] = self.table[name]
+                continue
+            variants = self._variants(name)
+            columns[name] = variants.shown((types or {}).get(name) or variants.type())
         return pa.table(columns)
+
+    def _variants(self, name: str) -> Variants:
+        if name in self.spec.as_json:
+            return Variants.of_piece(_flat(self.values(name)))
+        return Variants.of_stored(self.table[name])
 
     def of_active(self) -> Manifest:
         """The same order with nothing but its active tasks."""
