@@ -61,7 +61,8 @@ def other(locks: str, tmp_path: Path):
     process = subprocess.Popen(
         command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout and process.stdout.readline() == "held\n"
+    assert process.stdout
+    assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.wait()

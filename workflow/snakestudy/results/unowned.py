@@ -33,9 +33,9 @@ def clear_unowned(layout: Layout, record: PlanRecord) -> None:
     for table in _tables(layout, owned):
         directory = layout.results / table
         for path in _files(directory, table in owned):
-            is_needed = table in owned and path == layout.output(table, path.stem)
-            is_needed = is_needed and path.stem in record.chunks
-            is_ours = _is_where_it_was_written(path, table)
+            is_needed = table in owned and path.stem in record.chunks
+            is_needed = is_needed and path.parent == directory
+            is_ours = path.parent == directory and _is_where_it_was_written(path, table)
             if is_ours and not is_needed:
                 path.unlink()
             elif not is_ours and table in owned:
