@@ -65,7 +65,7 @@ def _stale_in_words(counts: TaskCounts, current: CurrentStudy) -> list[str]:
 def _is_visited(store: Path) -> bool:
     """Whether a job holds a chunk's lock."""
     try:
-        with (store / "lock").open("r") as file:
+        with (store / "lock").open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:
