@@ -33,7 +33,7 @@ def hold(directory: Path) -> Iterator[None]:
         UserError: if another process holds it.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "lock").open("a+") as file:
+    with (directory / "lock").open("a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -54,7 +54,7 @@ def hold(directory: Path) -> Iterator[None]:
 def is_held(directory: Path) -> bool:
     """Whether a process holds a chunk's store."""
     try:
-        with (directory / "lock").open("r") as file:
+        with (directory / "lock").open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
     except FileNotFoundError:
