@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import compute
 
 from snakestudy.errors import UserError
-from snakestudy.layout import ONLY_STEP, RESERVED_METRICS, Layout, metadata_table
+from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import all_succeeded, finished_state
-from snakestudy.storage.documents import ChunkEntry, Footer, PlanRecord
+from snakestudy.results.unowned import clear_unowned
+from snakestudy.storage.documents import ChunkEntry, Footer
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import Outputs
-from snakestudy.storage.part_tables import footer_in
 from snakestudy.storage.record import planned_study
-from snakestudy.tables.arrow import common_types, index_in, read, schema_of, take_rows, write
+from snakestudy.tables.arrow import common_types, index_in, read, take_rows, write
 
 
 def make_task_table(layout: Layout) -> None:
@@ -30,7 +29,7 @@ def make_task_table(layout: Layout) -> None:
     back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
-    _remove_unowned(layout, record)
+    clear_unowned(layout, record)
     for table in tables:
         Outputs.of(layout, table, record.chunks).unify()
     footer = Footer(record.study, record.plan, "tasks")
@@ -93,26 +92,3 @@ def _noted_statuses(layout: Layout, chunk: str, entry: ChunkEntry) -> list[str] 
     tasks = Manifest.load(layout.manifest(chunk)).of_active().table["task_id"]
     metadata = read(layout.metadata(ONLY_STEP, chunk), ["task_id", "status"])
     return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"].to_pylist()
-
-
-def _remove_unowned(layout: Layout, record: PlanRecord) -> None:
-    """Remove from results/ the files of ours that no active chunk, metric or step owns."""
-    owned = {*record.metrics, *map(metadata_table, record.steps)}
-    directories = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]
-    for directory in directories:
-        table = str(directory.relative_to(layout.results))
-        if table in RESERVED_METRICS:
-            continue
-        for path in directory.glob("*.parquet"):
-            if table in owned and path.stem in record.chunks:
-                continue
-            if _lies_where_it_was_written(path, table):  # no copy of the users'
-                path.unlink()
-        if table not in owned and not any(directory.iterdir()):
-            directory.rmdir()
-
-
-def _lies_where_it_was_written(path: Path, table: str) -> bool:
-    footer = footer_in(schema_of(path), path)
-    written = metadata_table(footer.step) if footer.table == "metadata" else footer.table
-    return (footer.chunk, written) == (path.stem, table)

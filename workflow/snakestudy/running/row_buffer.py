@@ -96,7 +96,7 @@ def _append(pieces: list[Piece | int], piece: Piece | int) -> int:
     if not isinstance(piece, list):
         pieces.append(piece)
         return len(piece.data)
-    if type(last) is type(piece):
+    if isinstance(last, list) and type(last) is type(piece):
         last.extend(piece)
     else:
         pieces.append(type(piece)(piece))  # a copy, as it may be added to

@@ -48,7 +48,9 @@ def restore_streams() -> None:
             pass  # closed, or replaced by something else
         if descriptor in closed:
             os.dup2(_DESCRIPTORS[descriptor], descriptor)
-        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
+        _STREAMS[name] = os.fdopen(
+            descriptor, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace"
+        )
         setattr(sys, name, _STREAMS[name])
 
 

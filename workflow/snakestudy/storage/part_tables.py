@@ -184,7 +184,7 @@ class MergedTable:
 
 def in_order(table: pa.Table, tasks: pa.ChunkedArray) -> pa.Table:
     """The table's rows in the order of their tasks."""
-    places = index_in(table["task_id"], tasks)
+    places = [place for place in index_in(table["task_id"], tasks) if place is not None]
     if all(map(le, places, places[1:])):
         return table
     return take_rows(table, sorted(range(len(places)), key=places.__getitem__))
