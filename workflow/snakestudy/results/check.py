@@ -223,7 +223,7 @@ class Check:
 def _codes_of(manifest: Manifest) -> numpy.ndarray:
     """The task_ids that follow from a manifest's parameters."""
     spec = manifest.spec
-    names = [name for name in manifest.parameters if name not in spec.derive]
+    names = [name for name in manifest.all_parameters if name not in spec.derive]
     columns = {name: Column.of(manifest.values(name)) for name in names}
     return task_codes(DesignExpander(defaults=spec.defaults).identity(columns))
 

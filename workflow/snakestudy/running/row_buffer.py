@@ -93,6 +93,8 @@ def _append(pieces: list[Piece | int], piece: Piece | int) -> int:
         elif piece:
             pieces.append(piece)
         return 0
+    if pieces and not len(piece):
+        return 0
     if not isinstance(piece, list):
         pieces.append(piece)
         return len(piece.data)

@@ -3,8 +3,8 @@
 Columns: task_id, seq, plan (that added the task), `_active`; for each step `_max_attempt.STEP`
 (the highest try that may be made), `_inputs.STEP` (digest of the task's own input files, or
 null), `_not_before_plan.STEP` (the plan that its row may not be older than); then the
-parameters. A parameter whose values are not all bools, all ints, all floats or all texts is held
-as JSON, so that every value comes out as it went in.
+parameters, inactive tasks' among them. A parameter whose values are not all bools, all ints, all
+floats or all texts is held as JSON, so that every value comes out as it went in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ import pyarrow as pa
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.storage.documents import FORMAT, ManifestSpec
-from snakestudy.tables.arrow import footer_of, read, write
+from snakestudy.tables.arrow import footer_of, read, schema_of, write
 from snakestudy.tables.kinds import Variants
 
 if TYPE_CHECKING:
@@ -107,10 +107,16 @@ class Manifest:
         """The digest of each task's own input files, or null."""
         return self.table[f"_inputs.{step}"]
 
-    @cached_property
-    def parameters(self) -> list[str]:
-        named = ("task_id", "seq", "plan")
-        return [n for n in self.table.column_names if n not in named and not n.startswith("_")]
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Those that the design has."""
+        known = self.spec.parameters
+        return tuple(self.all_parameters) if known is None else known
+
+    @property
+    def all_parameters(self) -> list[str]:
+        """Those that inactive tasks had, too."""
+        return _parameters_among(self.table.column_names)
 
     def values(self, name: str) -> list[Any]:
         """A parameter's values as they were declared."""
@@ -162,6 +168,9 @@ class Manifest:
         spec = ManifestSpec.of(values, str(path))
         table = table.replace_schema_metadata(None)
         table = table.rename_columns([_FORMAT_0.get(name, name) for name in table.column_names])
+        if spec.parameters is None:
+            names = schema_of(path).names if columns else table.column_names
+            spec = replace(spec, parameters=tuple(_parameters_among(names)))
         part_of = path if columns else None
         return cls(spec, table, footer["manifest"], part_of, values.get("format", 0))
 
@@ -189,6 +198,10 @@ class Manifest:
                 "was changed by another snakemake", file=str(self.part_of), fix="Run it again."
             )
         return manifest
+
+
+def _parameters_among(columns: list[str]) -> list[str]:
+    return [n for n in columns if n not in ("task_id", "seq", "plan") and not n.startswith("_")]
 
 
 def encoded(values: tuple[Any, ...], codes: Any) -> tuple[pa.Array, bool]:

@@ -63,9 +63,11 @@ class Variants:
     def of_stored(cls, column: pa.ChunkedArray) -> Variants:
         """A column as it is stored."""
         if not pa.types.is_struct(column.type):
+            column = _normal(column)
             return cls._of(len(column), {str(column.type): column})
         names = [column.type.field(i).name for i in range(column.type.num_fields)]
-        return cls._of(len(column), dict(zip(names, column.flatten(), strict=True)))
+        columns = map(_normal, column.flatten())
+        return cls._of(len(column), dict(zip(names, columns, strict=True)))
 
     @classmethod
     def of_piece(cls, piece: Piece) -> Variants:
@@ -155,13 +157,27 @@ class Variants:
         return compute.call_function("coalesce", arrays)
 
 
+def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose lists call their values as those made here, whatever a file calls them."""
+    if not pa.types.is_list(column.type):
+        return column
+    type_ = _normal_type(column.type)
+    return column if str(type_) == str(column.type) else column.cast(type_)
+
+
+def _normal_type(type_: pa.DataType) -> pa.DataType:
+    return pa.list_(_normal_type(type_.value_type)) if pa.types.is_list(type_) else type_
+
+
 def kinds_in(type_: pa.DataType) -> list[tuple[str, pa.DataType]]:
     """The kinds that a stored type has room for."""
     if pa.types.is_null(type_):
         return []
     if not pa.types.is_struct(type_):
+        type_ = _normal_type(type_)
         return [(str(type_), type_)]
-    return [(type_.field(i).name, type_.field(i).type) for i in range(type_.num_fields)]
+    fields = [type_.field(i) for i in range(type_.num_fields)]
+    return [(field.name, _normal_type(field.type)) for field in fields]
 
 
 def stored_type(kinds: Sequence[tuple[str, pa.DataType]]) -> pa.DataType:
