@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +49,8 @@ def write_batches(
     temporary = path.with_name(f".{path.name}.{os.getpid()}")  # readers pass over a leading dot
     metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
     if natural is not None:
-        metadata[NATURAL] = natural.serialize().to_pybytes()
+        # Some readers take a file whose metadata are no text for damaged.
+        metadata[NATURAL] = base64.b64encode(natural.serialize())
     schema = schema.with_metadata(metadata)
     tables = iter(tables)
     first = next(tables, schema.empty_table())
@@ -168,7 +170,11 @@ def describe(path: Path) -> Description:
         schema, metadata = file.schema_arrow, file.metadata
         groups = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
     held = (schema.metadata or {}).get(NATURAL)
-    natural = pa.ipc.read_schema(pa.py_buffer(held)) if held else schema.remove_metadata()
+    natural = (
+        pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held)))
+        if held
+        else schema.remove_metadata()
+    )
     return Description(schema, natural, metadata.num_rows, tuple(groups))
 
 
