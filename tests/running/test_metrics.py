@@ -22,9 +22,20 @@ from pyarrow import feather, parquet
 from snakestudy.config.study import Metric
 from snakestudy.errors import RowError
 from snakestudy.running.metrics import RowBuffer, by_metric, read_metric
-from snakestudy.tables.rows import as_columns
+from snakestudy.tables.pieces import Pieces, as_list
+from snakestudy.tables.rows import as_columns as as_pieces
 
 Columns = dict[str, list[Any]]
+
+
+def as_lists(rows: tuple[int, Pieces]) -> tuple[int, Columns]:
+    count, pieces = rows
+    assert {count} >= set(map(len, pieces.values()))
+    return count, {name: as_list(piece) for name, piece in pieces.items()}
+
+
+def as_columns(rows: Any, reserved: set[str]) -> tuple[int, Columns]:
+    return as_lists(as_pieces(rows, reserved))
 
 
 def same(found: Any, wanted: Any) -> bool:
@@ -266,7 +277,8 @@ def read(tmp_path: Path) -> Read:
         if text is not None:
             path.write_text(text, encoding="utf-8")
         taken = {"task_id", "beta"}
-        return read_metric(Metric("m", name, **how), tmp_path / "run", tmp_path, taken)
+        metric = Metric("m", name, **how)
+        return as_lists(read_metric(metric, tmp_path / "run", tmp_path, taken))
 
     return read
 

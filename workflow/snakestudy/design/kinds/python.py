@@ -15,6 +15,7 @@ from snakestudy.config.functions import load_function
 from snakestudy.design.kinds.kind import BlockKind, ExpandContext, Factor, Sha
 from snakestudy.errors import RowError, UserError
 from snakestudy.provenance.code import named_files, python_files
+from snakestudy.tables.pieces import as_list
 from snakestudy.tables.rows import as_columns
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ def _copy(item: Any) -> Any:
 def _from_table(table: Any, target: str, limit: int) -> ParameterColumns:
     from snakestudy.design.columns import check_size, from_source
 
+    if hasattr(table, "isna") and all(name is None for name in table.index.names):
+        table = table.reset_index(drop=True)  # the rows that a filter left: no parameter
     try:
-        count, columns = as_columns(table, set())
+        count, pieces = as_columns(table, set())
+        columns = {name: as_list(piece) for name, piece in pieces.items()}
     except RowError as error:
         raise UserError(f"gives {error}", value=target) from None
     check_size(count, limit)

@@ -1,0 +1,74 @@
+"""A sequence of any library's as one column."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from snakestudy.tables.cells import check_texts, values_piece
+from snakestudy.tables.pieces import ArrowColumn, Buffer, Piece, Tokens
+
+
+def sequence_piece(name: Any, value: Any) -> Piece | None:
+    """A sequence of values as they travel, None for a single value."""
+    if isinstance(value, Tokens):
+        check_texts(name, filter(None, value))
+        return as_numbers(value)
+    if isinstance(value, (Buffer, ArrowColumn)):
+        return value
+    if isinstance(value, (list, tuple, range)):
+        return values_piece(name, value)
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
+    if numpy and isinstance(value, numpy.ndarray):
+        from snakestudy.tables.arrays import array_piece
+
+        return array_piece(name, value) if value.ndim else None
+    pandas_kinds = () if pandas is None else (pandas.Index, pandas.api.extensions.ExtensionArray)
+    if pandas and isinstance(value, (pandas.Series, *pandas_kinds)):
+        from snakestudy.tables.frames import series_piece
+
+        return series_piece(name, value if hasattr(value, "iloc") else pandas.Series(value))
+    polars = sys.modules.get("polars")
+    if polars and isinstance(value, polars.Series):
+        return _of_polars(name, value)
+    pyarrow = sys.modules.get("pyarrow")
+    if pyarrow and isinstance(value, pyarrow.Array | pyarrow.ChunkedArray):
+        from snakestudy.tables.arrow_columns import arrow_piece
+
+        return arrow_piece(name, value)
+    return None
+
+
+def _of_polars(name: Any, series: Any) -> Piece:
+    """As Arrow has it where that is installed; objects are in no Arrow column."""
+    if series.dtype.is_object():
+        return values_piece(name, series.to_list())
+    try:
+        from snakestudy.tables.arrow_columns import arrow_piece
+    except ImportError:  # a program has its own libraries
+        return values_piece(name, series.to_list())
+    return arrow_piece(name, series.to_arrow())
+
+
+def as_numbers(texts: Tokens) -> Piece:
+    """Texts as numbers, if each is what Python writes for its number: nothing is lost so.
+
+    >>> as_numbers(Tokens(["1", "2.5", None])), as_numbers(Tokens(["1", "2.50"]))
+    ([1, 2.5, None], ['1', '2.50'])
+    """
+    numbers: list[Any] = []
+    for text in texts:
+        if not text:
+            numbers.append(None)
+            continue
+        try:
+            number: int | float = int(text)
+        except ValueError:
+            try:
+                number = float(text)
+            except ValueError:
+                return texts
+        if str(number) != text or (type(number) is int and not -(2**63) <= number < 2**63):
+            return texts
+        numbers.append(number)
+    return numbers
