@@ -34,6 +34,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet.write_table(pa.table(COLUMNS), "t.parquet")
     for name in ("t.feather", "t.arrow"):
         feather.write_feather(pa.table(COLUMNS), name)
+    records = list(zip(*COLUMNS.values(), strict=True))
+    numpy.save("t.npy", numpy.array(records, dtype=[("a", "i8"), ("b", "f8")]))
     numpy.savez("t.npz", allow_pickle=False, **{n: numpy.array(v) for n, v in COLUMNS.items()})
 
 

@@ -15,7 +15,7 @@ from snakestudy.errors import RowError
 from snakestudy.running.environment import values_of
 from snakestudy.running.posted import read_posted
 from snakestudy.tables.compressed import read_text
-from snakestudy.tables.formats import read_file
+from snakestudy.tables.formats import read_metric_file
 from snakestudy.tables.joined import joined
 from snakestudy.tables.pieces import Pieces, Tokens
 from snakestudy.tables.rows import as_columns, row_errors
@@ -173,16 +173,17 @@ def read_metric(
         RowError: if no file is there or one cannot be read so.
     """
     path = fill(metric.path or "", values or {})
-    files = _files(metric.path or "", path, directory, values or {})
+    files = _files(metric, path, directory, values or {})
     if not files:
         raise RowError(f"metric {metric.name}: the task wrote no file {path}")
     return joined([_read(metric, directory, file, study, parameters) for file in files])
 
 
-def _files(template: str, path: str, directory: Path, values: Mapping[str, Any]) -> list[str]:
-    """The files that a path with placeholders names, sorted; several if it is a pattern."""
+def _files(metric: Metric, path: str, directory: Path, values: Mapping[str, Any]) -> list[str]:
+    """The files that a filled path names, sorted; several if it is a pattern."""
+    template = metric.path or ""
     if path.split("/").count("..") > template.split("/").count(".."):
-        raise RowError(f"the path {path} goes up ('..') by a value")
+        raise RowError(f"metric {metric.name}: the path {path} goes up ('..') by a value")
     if (directory / path).is_file():
         return [path]
     pattern = fill(template, {name: glob.escape(as_text(value)) for name, value in values.items()})
@@ -199,7 +200,7 @@ def _read(metric: Metric, directory: Path, file: str, study: Path, parameters: s
         elif metric.reader:
             rows = settled(load_function(str(study / metric.reader), study)(path))
         else:
-            rows = read_file(path, metric.columns or None)
+            rows = read_metric_file(path, metric.columns or None)
         return (0, {}) if isinstance(rows, dict) and not rows else as_columns(rows, parameters)
     except RowError as error:
         of_which = "" if file == metric.path else f"{file}: "

@@ -16,7 +16,7 @@ _UNITS = {  # of numpy's times -> the coarsest unit of ours that holds them
 }
 
 
-def array_piece(name: Any, array: numpy.ndarray) -> Piece:
+def array_piece(array: numpy.ndarray) -> Piece:
     """An array of at least one dimension, the first of which are the rows.
 
     Raises:
@@ -28,17 +28,14 @@ def array_piece(name: Any, array: numpy.ndarray) -> Piece:
     valid = None if masked is None else ~masked
     is_flat = values.ndim == 1
     if kind not in "biufmM" or 0 in values.shape[1:] or (valid is not None and not is_flat):
-        return values_piece(name, _items(array))
+        return values_piece(_items(array))
     if kind in "mM":
-        try:
-            arrow_kind, values, known = time_counts(values)
-        except RowError as error:
-            raise RowError(f"column {name!r}: {error}") from None
+        arrow_kind, values, known = time_counts(values)
         if not is_flat and not known.all():
-            return values_piece(name, list(array))
+            return values_piece(list(array))
         valid = known if valid is None else known & valid
     elif kind == "u" and values.size and int(values.max()) > numpy.iinfo(numpy.int64).max:
-        return values_piece(name, array.tolist())
+        return values_piece(array.tolist())
     else:
         arrow_kind, dtype = _NUMBERS[kind]
         values = values.astype(dtype)

@@ -48,7 +48,7 @@ def _tuple(name: str) -> Any:
         return name
 
 
-def arrow_piece(name: Any, column: pa.ChunkedArray | pa.Array) -> Piece:
+def arrow_piece(column: pa.ChunkedArray | pa.Array) -> Piece:
     """
     Raises:
         RowError: for values that no table holds.
@@ -64,10 +64,10 @@ def arrow_piece(name: Any, column: pa.ChunkedArray | pa.Array) -> Piece:
         plain = column.cast(target) if target and target != column.type else column
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         if target and pa.types.is_temporal(target):
-            raise RowError(f"column {name!r}: {column.type} is not exact in {target}") from None
+            raise RowError(f"{column.type} is not exact in {target}") from None
         target = None
     if target is None:  # nested, or integers that are too long
-        return values_piece(name, column.to_pylist())
+        return values_piece(column.to_pylist())
     sink = pa.BufferOutputStream()
     table = pa.table([plain], names=["value"])
     with pa.ipc.new_stream(sink, table.schema) as stream:

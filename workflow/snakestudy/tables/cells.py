@@ -6,7 +6,7 @@ Needs neither numpy nor pandas; where a value is one of theirs, they are importe
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
@@ -24,46 +24,41 @@ _AS_THEY_ARE = {*NUMBERS, bytes, timedelta}
 _DEPTH = 64  # what numpy's arrays have at most
 
 
-def values_piece(name: Any, values: Sequence[Any]) -> Piece:
+def values_piece(values: Sequence[Any]) -> Piece:
     """Values of a column as they travel.
 
     Raises:
-        RowError: for one that is none, naming the column.
+        RowError: for one that is none.
     """
     kinds = set(map(type, values))
     if kinds <= SCALARS:
         if str in kinds:
-            check_texts(name, (value for value in values if type(value) is str))
+            check_texts(value for value in values if type(value) is str)
         return list(values)
-    return Cells(name).piece(values)
+    return Cells().piece(values)
 
 
-def check_texts(name: Any, texts: Any) -> None:
+def check_texts(texts: Iterable[str]) -> None:
     """Refuse what cannot be written: lone surrogates, as of file names that are no UTF-8."""
     for text in texts:
         if not text.isascii():
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise RowError(f"column {name!r}: {text!a:.200} is no text of Unicode") from None
+                raise RowError(f"{text!a:.200} is no text of Unicode") from None
 
 
 class Cells:
-    """Makes values of one column plain.
+    """Makes values of one column plain."""
 
-    Args:
-        name: of the column, for errors.
-    """
-
-    def __init__(self, name: Any) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._are_zoned: set[bool] = set()  # of its times
         self._has_nanoseconds = False
 
     def piece(self, values: Sequence[Any]) -> Piece:
         plain = [self.plain(value) for value in values]
         if len(self._are_zoned) > 1:
-            raise RowError(f"column {self._name!r}: times with a zone beside times without one")
+            raise RowError("times with a zone beside times without one")
         return in_nanoseconds(plain) if self._has_nanoseconds else plain
 
     def plain(self, value: Any, depth: int = 0) -> Any:
@@ -73,11 +68,11 @@ class Cells:
         """
         kind = type(value)
         if kind is str:
-            check_texts(self._name, [value])
+            check_texts([value])
         if kind is str or kind in _AS_THEY_ARE:
             return value
         if depth > _DEPTH:
-            raise RowError(f"column {self._name!r}: nested too deep, or in itself")
+            raise RowError("nested too deep, or in itself")
         if isinstance(value, (list, tuple, range)):
             return [self.plain(item, depth + 1) for item in value]
         if isinstance(value, Mapping):
@@ -91,10 +86,10 @@ class Cells:
         for key, item in value.items():
             text = self.plain(key, depth + 1)
             if type(text) not in SCALARS:
-                raise RowError(f"column {self._name!r}: a mapping with a key that is no text")
+                raise RowError("a mapping with a key that is no text")
             plain[str(text)] = self.plain(item, depth + 1)
         if len(plain) < len(value):
-            raise RowError(f"column {self._name!r}: a mapping with two keys of one text")
+            raise RowError("a mapping with two keys of one text")
         return plain
 
     def _time(self, value: Any, depth: int) -> Any:
@@ -102,14 +97,14 @@ class Cells:
         kind = type(value)
         if value != value:  # pandas' NaT
             return None
-        if kind.__module__.startswith("pandas."):
+        if _is_of_pandas(kind):
             value = _of_pandas(value)
         if isinstance(value, Nanoseconds):
             return self._nanoseconds(value, depth)
         if type(value) not in (date, datetime, timedelta, clock):
             raise self._refused(value)
         if type(value) is clock and value.tzinfo is not None:
-            raise RowError(f"column {self._name!r}: a time of day with a zone")
+            raise RowError("a time of day with a zone")
         if type(value) is datetime:
             value = with_known_zone(value)
             self._are_zoned.add(value.tzinfo is not None)
@@ -117,7 +112,7 @@ class Cells:
 
     def _nanoseconds(self, value: Nanoseconds, depth: int) -> Nanoseconds:
         if depth:
-            raise RowError(f"column {self._name!r}: a time to the nanosecond inside of a value")
+            raise RowError("a time to the nanosecond inside of a value")
         self._has_nanoseconds = True
         if value.kind == "timestamp":
             self._are_zoned.add(value.zone is not None)
@@ -135,10 +130,8 @@ class Cells:
             return self.plain(str(value), depth + 1)
         if _is_of("numpy", "ndarray", value) or _is_of("numpy", "generic", value):
             return self._of_numpy(value, depth)
-        if kind.__module__.startswith("pandas.") and kind.__name__ in ("Period", "Interval"):
-            return str(value)
-        if kind.__module__.startswith("pandas.") and kind.__name__ == "NAType":
-            return None
+        if _is_of_pandas(kind) and kind.__name__ in ("Period", "Interval", "NAType"):
+            return None if kind.__name__ == "NAType" else str(value)
         for method in ("tolist", "to_list", "as_py"):  # pandas and others, polars, pyarrow
             if not isinstance(value, type) and hasattr(kind, method):
                 return self.plain(getattr(value, method)(), depth + 1)
@@ -171,13 +164,17 @@ class Cells:
         return self._nanoseconds(value, depth) if is_finer else self._time(value, depth)
 
     def _refused(self, value: Any) -> RowError:
-        return RowError(f"column {self._name!r}: a {type(value).__name__} is no value of a table")
+        return RowError(f"a {type(value).__name__} is no value of a table")
 
 
 def _is_of(module: str, name: str, value: Any) -> bool:
     """Whether it is an instance of a class whose module may not be imported."""
     known = sys.modules.get(module)
     return known is not None and isinstance(value, getattr(known, name))
+
+
+def _is_of_pandas(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == "pandas"
 
 
 def _of_pandas(value: Any) -> Any:

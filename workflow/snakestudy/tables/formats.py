@@ -24,13 +24,22 @@ class Format:
     Attributes:
         read: the rows of an open file, in a form that `rows.as_columns` takes.
         for_designs: whether a `table` of the design may be one.
+        meant: the rows that what a task wrote stands for, where a writer has forms of its own;
+            the rows of a design are what is written.
         takes_names: whether `read` takes names of columns as well, None where there are none:
             for files whose columns may have none.
     """
 
     read: Callable[..., Any]
     for_designs: bool = True
+    meant: Callable[[Any], Any] | None = None
     takes_names: bool = False
+
+
+def read_metric_file(path: Path, names: Sequence[str] | None = None) -> Any:
+    """As `read_file`, in the forms that tasks' libraries write, too (pandas' to_json)."""
+    meant, rows = format_of(path).meant, read_file(path, names)
+    return meant(rows) if meant else rows
 
 
 def read_file(path: Path, names: Sequence[str] | None = None) -> Any:
@@ -69,7 +78,7 @@ def _white_space(file: BinaryIO, names: Sequence[str] | None) -> TextColumns:
 
 
 def _json(file: BinaryIO) -> Any:
-    return _rows_of_json(_from_json(_text(file)))
+    return _from_json(_text(file))
 
 
 def _json_lines(file: BinaryIO) -> list[Any]:
@@ -160,7 +169,7 @@ _WHITE_SPACE = Format(_white_space, takes_names=True)
 FORMATS = {
     ".csv": Format(_csv, takes_names=True),
     ".tsv": Format(_tsv, takes_names=True),
-    ".json": Format(_json),
+    ".json": Format(_json, meant=_rows_of_json),
     ".jsonl": Format(_json_lines),
     ".feather": Format(_feather),
     ".parquet": Format(_parquet),

@@ -45,42 +45,42 @@ def index_columns(index: Any) -> list[tuple[Any, Any]]:
     ]
 
 
-def series_piece(name: Any, series: Any) -> Piece:
+def series_piece(series: Any) -> Piece:
     """The values of a pandas column: NaN of floats stays NaN, whatever else is missing is null.
 
     Raises:
         RowError: for values that no table holds.
     """
-    pandas = sys.modules["pandas"]
+    dtype, pandas = series.dtype, sys.modules["pandas"]
     if isinstance(dtype, numpy.dtype) and dtype.kind != "O":
-        return array_piece(name, series.to_numpy())
+        return array_piece(series.to_numpy())
     if isinstance(dtype, pandas.DatetimeTZDtype):
-        return _zoned(name, series)
+        return _zoned(series)
     if isinstance(dtype, pandas.SparseDtype):
-        return series_piece(name, pandas.Series(numpy.asarray(series.array)))
+        return series_piece(pandas.Series(numpy.asarray(series.array)))
     if isinstance(dtype, pandas.ArrowDtype) or getattr(dtype, "storage", None) == "pyarrow":
         from snakestudy.tables.arrow_columns import arrow_piece
 
-        return arrow_piece(name, series.array.__arrow_array__())
+        return arrow_piece(series.array.__arrow_array__())
     if getattr(dtype, "numpy_dtype", None) is not None and series.dtype.kind in "biuf":
-        return _masked(name, series)
+        return _masked(series)
     pairs = zip(series.tolist(), series.isna().tolist(), strict=True)
-    return values_piece(name, [None if missing else value for value, missing in pairs])
+    return values_piece([None if missing else value for value, missing in pairs])
 
 
-def _masked(name: Any, series: Any) -> Piece:
+def _masked(series: Any) -> Piece:
     """Numbers of pandas that may be missing."""
     missing = series.isna().to_numpy()
     values = series.to_numpy(series.dtype.numpy_dtype, na_value=0)
-    return array_piece(name, numpy.ma.masked_array(values, missing) if missing.any() else values)
+    return array_piece(numpy.ma.masked_array(values, missing) if missing.any() else values)
 
 
-def _zoned(name: Any, series: Any) -> Piece:
+def _zoned(series: Any) -> Piece:
     """Times of a zone: by its key, at its offset, or in UTC if that changes within the column."""
     utc = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    piece = array_piece(name, utc.to_numpy())
+    piece = array_piece(utc.to_numpy())
     if not isinstance(piece, Buffer):
-        raise RowError(f"column {name!r}: times that no table holds")
+        raise RowError("times that no table holds")
     key = zone_key(series.dt.tz)
     if key is None:
         offsets = set((series.dt.tz_localize(None) - utc).dropna())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -76,7 +76,7 @@ def _from_other(rows: Any) -> tuple[int, Pieces]:
         return len(rows), _from_rows(rows)
     numpy = sys.modules.get("numpy")
     if type(rows) in _NUMBERS or (numpy and isinstance(rows, numpy.number | numpy.bool_)):
-        return 1, {"value": values_piece("value", [rows])}
+        return 1, {"value": _in_column("value", values_piece, [rows])}
     if numpy and isinstance(rows, numpy.ndarray | numpy.void):
         from snakestudy.tables.arrays import array_columns
 
@@ -114,14 +114,14 @@ def _table_columns(table: Any) -> list[tuple[Any, Any]] | None:
 
 def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Pieces:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: values_piece(name, [row.get(name) for row in rows]) for name in names}
+    return {name: _in_column(name, values_piece, [row.get(name) for row in rows]) for name in names}
 
 
 def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Pieces]:
     if NUMBERS.issuperset(map(type, rows.values())):
         return 1, {name: [value] for name, value in rows.items()}
     if SCALARS.issuperset(map(type, rows.values())):
-        return 1, {name: values_piece(name, [value]) for name, value in rows.items()}
+        return 1, {name: _in_column(name, values_piece, [value]) for name, value in rows.items()}
     pandas = sys.modules.get("pandas")
     if pandas and any(isinstance(value, pandas.Series) for value in rows.values()):
         rows = _with_index(rows, pandas)
@@ -134,13 +134,14 @@ def _of_columns(pairs: Iterable[tuple[Any, Any]]) -> tuple[int, Pieces]:
     for name, value in pairs:
         if name in columns or name in alone:
             raise RowError(f"column {str(name)!r} is doubled")
-        piece = sequence_piece(name, value)
+        piece = _in_column(name, sequence_piece, value)
         if piece is None:
-            alone[name] = values_piece(name, [value])
-            if type(alone[name][0]) is list:  # an array of another library
-                piece = values_piece(name, alone.pop(name)[0])
-        if piece is not None:
-            columns[name] = piece
+            one = _in_column(name, values_piece, [value])
+            if type(one) is not list or type(one[0]) is not list:
+                alone[name] = one
+                continue
+            piece = one[0]  # an array of another library
+        columns[name] = piece
     if not columns:
         return 1, _named(alone.items())
     if alone:
@@ -149,6 +150,14 @@ def _of_columns(pairs: Iterable[tuple[Any, Any]]) -> tuple[int, Pieces]:
     if len(set(lengths.values())) > 1:
         raise RowError(f"columns of unequal length: {lengths}")
     return next(iter(lengths.values())), _named(columns.items())
+
+
+def _in_column(name: Any, make: Callable[[Any], Any], values: Any) -> Any:
+    """What is made of a column's values; an error names the column."""
+    try:
+        return make(values)
+    except RowError as error:
+        raise RowError(f"column {name!r}: {error}") from None
 
 
 def _with_index(rows: Mapping[Any, Any], pandas: Any) -> Mapping[Any, Any]:
@@ -179,11 +188,11 @@ def _named(pairs: Iterable[tuple[Any, Piece]]) -> Pieces:
 
 def _text_of_name(name: Any) -> str:
     """A name as text: a number as Python writes it, several levels joined by `_`."""
-    plain = Cells(name).plain(name) if type(name) is not str else name
+    plain = Cells().plain(name) if type(name) is not str else name
     if isinstance(plain, list):
         return "_".join(filter(None, (_text_of_name(part) if part != "" else "" for part in plain)))
     if type(plain) is str:
-        check_texts(name, [plain])
+        check_texts([plain])
     if plain is None or plain != plain or isinstance(plain, (dict, bool)):
         raise RowError(f"the column name {name!r} is no text")
     if isinstance(plain, (str, int, float, date)):

@@ -9,45 +9,45 @@ from snakestudy.tables.cells import check_texts, values_piece
 from snakestudy.tables.pieces import ArrowColumn, Buffer, Piece, Tokens
 
 
-def sequence_piece(name: Any, value: Any) -> Piece | None:
+def sequence_piece(value: Any) -> Piece | None:
     """A sequence of values as they travel, None for a single value."""
     if isinstance(value, Tokens):
-        check_texts(name, filter(None, value))
+        check_texts(filter(None, value))
         return as_numbers(value)
     if isinstance(value, (Buffer, ArrowColumn)):
         return value
     if isinstance(value, (list, tuple, range)):
-        return values_piece(name, value)
+        return values_piece(value)
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     if numpy and isinstance(value, numpy.ndarray):
         from snakestudy.tables.arrays import array_piece
 
-        return array_piece(name, value) if value.ndim else None
+        return array_piece(value) if value.ndim else None
     pandas_kinds = () if pandas is None else (pandas.Index, pandas.api.extensions.ExtensionArray)
     if pandas and isinstance(value, (pandas.Series, *pandas_kinds)):
         from snakestudy.tables.frames import series_piece
 
-        return series_piece(name, value if hasattr(value, "iloc") else pandas.Series(value))
+        return series_piece(value if hasattr(value, "iloc") else pandas.Series(value))
     polars = sys.modules.get("polars")
     if polars and isinstance(value, polars.Series):
-        return _of_polars(name, value)
+        return _of_polars(value)
     pyarrow = sys.modules.get("pyarrow")
     if pyarrow and isinstance(value, pyarrow.Array | pyarrow.ChunkedArray):
         from snakestudy.tables.arrow_columns import arrow_piece
 
-        return arrow_piece(name, value)
+        return arrow_piece(value)
     return None
 
 
-def _of_polars(name: Any, series: Any) -> Piece:
+def _of_polars(series: Any) -> Piece:
     """As Arrow has it where that is installed; objects are in no Arrow column."""
     if series.dtype.is_object():
-        return values_piece(name, series.to_list())
+        return values_piece(series.to_list())
     try:
         from snakestudy.tables.arrow_columns import arrow_piece
     except ImportError:  # a program has its own libraries
-        return values_piece(name, series.to_list())
-    return arrow_piece(name, series.to_arrow())
+        return values_piece(series.to_list())
+    return arrow_piece(series.to_arrow())
 
 
 def as_numbers(texts: Tokens) -> Piece:

@@ -53,11 +53,11 @@ def read_text_table(
         rows = rows[1:] if rows and _stripped(rows[0]) == header else rows
     else:
         header, rows = header_of(rows, found)
-    return _columns(header, rows)
+    return _columns(header, rows, may_have_index=names is None)
 
 
-def _columns(header: list[str], rows: list[list[str]]) -> TextColumns:
-    has_index = bool(rows) and all(len(row) == len(header) + 1 for row in rows)
+def _columns(header: list[str], rows: list[list[str]], may_have_index: bool) -> TextColumns:
+    has_index = may_have_index and bool(rows) and all(len(r) == len(header) + 1 for r in rows)
     if has_index and not any(row[-1].strip() for row in rows):
         raise ValueError("the lines end with a separator and the header does not")
     if has_index:  # as R and pandas write it
@@ -171,16 +171,16 @@ def _white_space_header(
         return (named[0] if named else []), []
     width = len(rows[0])
     rest = rows[1:]
-    if all(map(is_name, rows[0])):
-        fits = all(len(row) == len(rest[0]) for row in rest) and (
-            bool(rest) and len(rest[0]) in (width, width + 1)
-        )
-        if fits and any(_are_numbers(column) for column in zip(*rest, strict=True)):
+    fits = {len(row) for row in rest} in ({width}, {width + 1})
+    if all(map(is_name, rows[0])) and fits:
+        if any(_are_numbers(column) for column in zip(*rest, strict=True)):
             return rows[0], rest
     for words in named:
         if len(words) == width:
             return words, rows
     if all(map(is_name, rows[0])):
+        if rest and not fits:
+            return rows[0], rest  # and which line does not fit is told
         raise ValueError(f"the first line may be a header or a row; {_CURE}")
     return [f"c{number}" for number in range(width)], rows
 

@@ -26,7 +26,7 @@ def expand(path: str, _: ExpandContext) -> list[Factor]:
         names = ", ".join(suffix[1:] for suffix in known)
         raise UserError("is of no known kind", value=path, fix=f"Use {names}.")
     try:
-        count, pieces = as_columns(_numbers(read_file(Path(path))), set())
+        count, pieces = as_columns(_sets(read_file(Path(path))), set())
         columns = {name: as_list(piece) for name, piece in pieces.items()}
     except (OSError, ValueError, RowError) as error:
         raise UserError(f"cannot be read: {error}", value=path) from None
@@ -35,7 +35,7 @@ def expand(path: str, _: ExpandContext) -> list[Factor]:
     return [Factor(from_source(columns, path))]
 
 
-def _numbers(rows: Any) -> Any:
+def _sets(rows: Any) -> Any:
     """Rows of a file; texts of one that is text are numbers or not for each column of it.
 
     Parameters are known by these values: they must not change with what metrics read.
@@ -43,6 +43,8 @@ def _numbers(rows: Any) -> Any:
     from snakestudy.tables.pieces import Tokens
     from snakestudy.tables.text import parse_numbers
 
+    if isinstance(rows, (int, float)):
+        raise RowError(f"a {type(rows).__name__} is no rows")
     if not isinstance(rows, dict):
         return rows
     is_text = {name: isinstance(values, Tokens) for name, values in rows.items()}
