@@ -252,7 +252,7 @@ def test_texts_of_a_column_travel_undecided_unless_python_writes_its_numbers_so(
     ("files", "path", "wanted"),
     [
         ({"b_a.csv": "x\n2\n", "a_a.csv": "x\n1\n", "c.csv": "x\n9\n"}, "*_a.csv", {"x": [1, 2]}),
-        ({"1/m.csv": "x\n1\n", "2/m.csv": "x,y\n2,a\n"}, "*/m.csv", {"x": [1, 2], "y": [None, "a"]}),
+        ({"1/m.csv": "x\n1", "2/m.csv": "x,y\n2,a\n"}, "*/m.csv", {"x": [1, 2], "y": [None, "a"]}),
         ({"1.csv": "v\n1\n", "2.csv": "v\n1.10\n"}, "[12].csv", {"v": [1.0, 1.1]}),
         ({"1.csv": "v\n1\n", "2.csv": "v\n1.9.3\n"}, "?.csv", {"v": ["1", "1.9.3"]}),
         ({"o/x=2/m.csv": "y\n1\n", "o/x=3/m.csv": "y\n2\n"}, "o/x={x}/m.csv", {"y": [1]}),

@@ -9,6 +9,7 @@ import numpy
 from snakestudy.errors import RowError
 from snakestudy.tables.cells import values_piece
 from snakestudy.tables.pieces import Buffer, Piece
+from snakestudy.tables.times import check_years
 
 _UNITS = {  # of numpy's times -> the coarsest unit of ours that holds them
     **dict.fromkeys(("h", "m", "s", "ms", "us"), "us"),
@@ -33,6 +34,7 @@ def array_piece(array: numpy.ndarray) -> Piece:
         arrow_kind, values, known = time_counts(values)
         if not is_flat and not known.all():
             return values_piece(list(array))
+        check_years(arrow_kind, int(values.min(initial=0)), int(values.max(initial=0)))
         valid = known if valid is None else known & valid
     elif kind == "u" and values.size and int(values.max()) > numpy.iinfo(numpy.int64).max:
         return values_piece(array.tolist())

@@ -12,7 +12,7 @@ import pyarrow as pa
 from snakestudy.errors import RowError
 from snakestudy.tables.cells import values_piece
 from snakestudy.tables.pieces import ArrowColumn, Piece
-from snakestudy.tables.times import name_for_readers
+from snakestudy.tables.times import check_years, name_for_readers
 
 _UNNAMED_INDEX = re.compile(r"__index_level_(\d+)__")
 
@@ -68,11 +68,22 @@ def arrow_piece(column: pa.ChunkedArray | pa.Array) -> Piece:
         target = None
     if target is None:  # nested, or integers that are too long
         return values_piece(column.to_pylist())
+    if pa.types.is_timestamp(plain.type) or pa.types.is_date(plain.type):
+        _check_years(plain)
     sink = pa.BufferOutputStream()
     table = pa.table([plain], names=["value"])
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return ArrowColumn(sink.getvalue().to_pybytes(), len(plain))
+
+
+def _check_years(column: pa.ChunkedArray) -> None:
+    from pyarrow import compute
+
+    is_date = pa.types.is_date(column.type)
+    counts = column.cast(pa.int32() if is_date else pa.int64())
+    ends = compute.call_function("min_max", [counts]).as_py()
+    check_years("date32" if is_date else str(column.type), ends["min"] or 0, ends["max"] or 0)
 
 
 def _travelling(kind: pa.DataType) -> pa.DataType | None:

@@ -11,7 +11,7 @@ from snakestudy.errors import RowError
 from snakestudy.tables.arrays import array_piece
 from snakestudy.tables.cells import values_piece
 from snakestudy.tables.pieces import Buffer, Piece
-from snakestudy.tables.times import zone_key, zone_name, zone_of_offset
+from snakestudy.tables.times import check_years, zone_key, zone_name, zone_of_offset
 
 
 def frame_columns(frame: Any) -> list[tuple[Any, Any]]:
@@ -88,4 +88,6 @@ def _zoned(series: Any) -> Piece:
         key = "UTC" if offset is None else zone_name(zone_of_offset(offset))
     assert key is not None
     kind = piece.kind.replace("]", f", tz={key}]")
+    counts = numpy.frombuffer(piece.data, dtype=numpy.int64)
+    check_years(kind, int(counts.min(initial=0)), int(counts.max(initial=0)))
     return Buffer(kind, piece.data, piece.valid)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from math import prod
 from typing import Any
 
+from snakestudy.errors import RowError
 from snakestudy.tables.cells import check_texts, values_piece
-from snakestudy.tables.pieces import ArrowColumn, Buffer, Piece, Tokens
+from snakestudy.tables.pieces import Buffer, Piece, Tokens
+from snakestudy.tables.times import name_for_readers
+
+_BUFFER_KIND = re.compile(
+    r"int64|double|bool|date32|duration\[(?:us|ns)\]|timestamp\[(?:us|ns)(?:, tz=(.+))?\]"
+)
 
 
 def sequence_piece(value: Any) -> Piece | None:
@@ -14,7 +22,8 @@ def sequence_piece(value: Any) -> Piece | None:
     if isinstance(value, Tokens):
         check_texts(filter(None, value))
         return as_numbers(value)
-    if isinstance(value, (Buffer, ArrowColumn)):
+    if isinstance(value, Buffer):
+        check_buffer(value)
         return value
     if isinstance(value, (list, tuple, range)):
         return values_piece(value)
@@ -37,6 +46,18 @@ def sequence_piece(value: Any) -> Piece | None:
 
         return arrow_piece(value)
     return None
+
+
+def check_buffer(buffer: Buffer) -> None:
+    """Refuse what another program wrote and is no buffer."""
+    kind = _BUFFER_KIND.fullmatch(buffer.kind)
+    is_known = kind is not None and (kind[1] is None or name_for_readers(kind[1]) == kind[1])
+    if is_known and all(type(size) is int and size > 0 for size in buffer.shape):
+        width = {"bool": 1, "date32": 4}.get(buffer.kind, 8) * prod(buffer.shape)
+        rows, rest = divmod(len(buffer.data), width)
+        if not rest and (buffer.valid is None or (len(buffer.valid) == rows and not buffer.shape)):
+            return
+    raise RowError(f"bytes that are no buffer of {buffer.kind}")
 
 
 def _of_polars(series: Any) -> Piece:

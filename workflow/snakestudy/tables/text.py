@@ -172,9 +172,8 @@ def _white_space_header(
     width = len(rows[0])
     rest = rows[1:]
     fits = {len(row) for row in rest} in ({width}, {width + 1})
-    if all(map(is_name, rows[0])) and fits:
-        if any(_are_numbers(column) for column in zip(*rest, strict=True)):
-            return rows[0], rest
+    if all(map(is_name, rows[0])) and fits and any(map(_are_numbers, zip(*rest, strict=True))):
+        return rows[0], rest
     for words in named:
         if len(words) == width:
             return words, rows

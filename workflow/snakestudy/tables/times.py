@@ -18,6 +18,23 @@ _OFFSET = re.compile(r"[+-]\d\d:\d\d")
 _OF_THE_MACHINE = re.compile(r"localtime|posixrules|Factory|(posix|right)/.*")
 
 
+def check_years(kind: str, first: int, last: int) -> None:
+    """Refuse times that Python's readers of a table cannot make.
+
+    Args:
+        kind: of Arrow; first, last: numbers of its units.
+
+    Raises:
+        RowError: if one lies before the year 1 or after 9999, in some zone if there is one.
+    """
+    margin = timedelta(days=1) if "tz=" in kind else timedelta(0)
+    unit = timedelta(days=1) if kind == "date32" else timedelta(microseconds=1)
+    earliest, latest = datetime.min + margin - _EPOCH, datetime.max - margin - _EPOCH
+    is_wide = kind == "date32" or kind.startswith("timestamp[us")  # others are within these
+    if is_wide and (first < earliest // unit or last > latest // unit):
+        raise RowError("a time lies outside of the years 1 to 9999")
+
+
 class Nanoseconds(NamedTuple):
     """A time or span that is none of Python's, for it has nanoseconds.
 
@@ -88,6 +105,7 @@ def with_known_zone(time: datetime) -> datetime:
     offset = time.utcoffset()
     if offset is None:
         raise RowError("a zone has no offset")
+    time.astimezone(UTC)  # an error at the ends of the calendar
     key = zone_key(time.tzinfo)
     if key is None:
         return time.astimezone(zone_of_offset(offset))
@@ -107,7 +125,7 @@ def time_of(kind: str, count: int) -> date | datetime | timedelta | Nanoseconds:
         span = timedelta(microseconds=count // 1000 if unit == "ns" else count)
         return span if name == "duration" else _EPOCH + span
     except (OverflowError, ValueError):
-        raise RowError(f"a time lies outside of Python's years ({count} of {kind})") from None
+        raise RowError("a time lies outside of the years 1 to 9999") from None
 
 
 def in_nanoseconds(values: Sequence[Any]) -> Buffer:
