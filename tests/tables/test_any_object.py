@@ -170,13 +170,17 @@ def test_bad_object_that_a_function_returns_is_an_error_of_rows(value: Any, metr
                 check(rows)
 
 
+def bad(number: int) -> Any:
+    return BAD[number]
+
+
 zones = st.one_of(st.none(), st.timezones(), st.just(dt.UTC))
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.complex_numbers(), st.decimals(),
     st.text(st.characters(), max_size=5), st.binary(max_size=5), st.dates(), st.times(),
     st.timedeltas(), st.datetimes(timezones=zones), st.uuids(), st.fractions(),
     st.sampled_from([*Color, Path("a/b"), 10**400, uuid.UUID(int=1), 10**20]),
-    st.integers(0, len(BAD) - 1).map(BAD.__getitem__),
+    st.integers(0, len(BAD) - 1).map(bad),
     np_st.from_dtype(np.dtype("M8[ns]")), np_st.from_dtype(np.dtype("m8[s]")),
     st.builds(np.float16, st.floats(width=16)), st.builds(np.longdouble, st.floats()),
     st.builds(pd.Timestamp, st.integers(-(2**60), 2**60)),
