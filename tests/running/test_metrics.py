@@ -216,7 +216,7 @@ def test_column_may_have_the_name_of_the_only_metric(value: Any) -> None:
         ({"a": []}, ["a", "b"], r"returned \['a'\]; the metrics are \['a', 'b'\]"),
         ({"a": [], "b": [], "c": []}, ["a", "b"], r"returned \['a', 'b', 'c'\]"),
         ([{"x": 1}], ["a", "b"], "returned list; the metrics are"),
-        (None, ["a", "b"], r"returned nothing \(None\) where rows of a, b are due"),
+        (None, ["a", "b"], r"returned nothing \(None\); the metrics are \['a', 'b'\]"),
         (None, ["a"], "returned nothing"),
         (1, [], r"returned int; the metrics are \[\]"),
     ],

@@ -18,7 +18,7 @@ from snakestudy.tables.compressed import read_text
 from snakestudy.tables.formats import read_metric_file
 from snakestudy.tables.joined import joined
 from snakestudy.tables.pieces import Pieces, Tokens
-from snakestudy.tables.rows import as_columns, row_errors
+from snakestudy.tables.rows import as_columns, row_error
 from snakestudy.tables.settled import settled
 from snakestudy.values import as_text
 
@@ -130,7 +130,7 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     Raises:
         RowError: if that is not what the metrics are.
     """
-    with row_errors():
+    try:
         is_by_name = (
             isinstance(returned, (dict, Mapping))
             and len(returned) == len(metrics)
@@ -138,16 +138,20 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
         )
         if is_by_name and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
             return dict(returned)
-        if returned is None and metrics:
-            names = ", ".join(sorted(metrics))
-            raise RowError(f"returned nothing (None) where rows of {names} are due")
-        if len(metrics) == 1:
+        if len(metrics) == 1 and returned is not None:
             return {metrics[0]: returned}
         if not metrics and returned is None:
             return {}
-        is_mapping = isinstance(returned, Mapping)
-        given = sorted(map(str, returned)) if is_mapping else type(returned).__name__
-        raise RowError(f"returned {given}; the metrics are {sorted(metrics)}")
+        given = _told(returned)
+    except BaseException as error:
+        raise row_error(error) from error.__cause__
+    raise RowError(f"returned {given}; the metrics are {sorted(metrics)}")
+
+
+def _told(returned: Any) -> Any:
+    if returned is None:
+        return "nothing (None)"
+    return sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
 
 
 def _are_rows(value: Any) -> bool:

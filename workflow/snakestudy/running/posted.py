@@ -18,7 +18,7 @@ from typing import Any
 from snakestudy.errors import RowError
 from snakestudy.tables.cells import SCALARS
 from snakestudy.tables.pieces import ArrowColumn, Buffer, Piece, Pieces
-from snakestudy.tables.rows import row_errors
+from snakestudy.tables.rows import row_error
 from snakestudy.tables.times import zone_name, zone_named
 
 FILE = "results.json"
@@ -55,7 +55,7 @@ def read_posted(directory: Path) -> Any:
     file = directory / FILE
     if not file.is_file():
         raise RowError("the task posted no rows (see post_run_results)")
-    with row_errors():
+    try:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or _FORMAT not in content:
             return content
@@ -65,6 +65,8 @@ def read_posted(directory: Path) -> Any:
             name: _rows_from_json(metric["rows"], metric["columns"], blobs)
             for name, metric in content["metrics"].items()
         }
+    except Exception as error:
+        raise row_error(error) from error
 
 
 def _rows_from_json(count: int, columns: Mapping[str, Any], blobs: bytes) -> Any:

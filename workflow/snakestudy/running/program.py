@@ -10,7 +10,7 @@ from typing import Any
 from snakestudy.errors import RowError
 from snakestudy.running.metrics import by_metric
 from snakestudy.running.posted import write_posted
-from snakestudy.tables.rows import as_columns, row_errors
+from snakestudy.tables.rows import as_columns, row_error
 from snakestudy.tables.settled import settled
 
 
@@ -44,8 +44,10 @@ def post_run_results(results: Any) -> None:
             rows[name] = as_columns(given, set())
         except RowError as error:
             raise RowError(f"metric {name}: {error}") from error
-    with row_errors():
+    try:
         write_posted(rows, directory)
+    except ValueError as error:  # of JSON, for integers that are too long
+        raise row_error(error) from error
 
 
 def _params_file() -> Path:

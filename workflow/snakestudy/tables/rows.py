@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ from snakestudy.tables.sequences import sequence_piece
 from snakestudy.tables.settled import settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Set
 
 _TEXT = {str}
 _NUMBERS = {bool, int, float, complex, Decimal}
@@ -34,30 +33,30 @@ def as_columns(rows: Any, reserved_columns: Set[str]) -> tuple[int, Pieces]:
         RowError: for anything else, whatever it is; unequal lengths, a name that is reserved or
             no text, values that no table holds.
     """
-    with row_errors():
+    try:
         if isinstance(rows, (dict, Mapping)):  # dict first: a Mapping is looked for at length
             count, columns = _from_mapping(rows)
         else:
             count, columns = _from_other(settled(rows))
         if not _TEXT.issuperset(map(type, columns)) or not "".join(columns).isascii():
             columns = _named(columns.items())
-        if "" in columns:
-            raise RowError("the column name '' is no text")
-        if not reserved_columns.isdisjoint(columns):
-            name = next(name for name in columns if name in reserved_columns)
-            raise RowError(f"the column {name!r} has the name of a parameter; rename one of them")
-        return count, columns
-
-
-@contextmanager
-def row_errors() -> Iterator[None]:
-    """Within this, whatever goes wrong is wrong with rows: they may be any object."""
-    try:
-        yield
-    except (RowError, KeyboardInterrupt):
-        raise
     except BaseException as error:
-        raise RowError(f"the rows cannot be read: {_words(error)}") from error
+        raise row_error(error) from error.__cause__
+    if "" in columns:
+        raise RowError("the column name '' is no text")
+    if not reserved_columns.isdisjoint(columns):
+        name = next(name for name in columns if name in reserved_columns)
+        raise RowError(f"the column {name!r} has the name of a parameter; rename one of them")
+    return count, columns
+
+
+def row_error(error: BaseException) -> BaseException:
+    """What went wrong as an error of rows, for they may be any object; an interrupt is none."""
+    if isinstance(error, (RowError, KeyboardInterrupt)):
+        return error
+    told = RowError(f"the rows cannot be read: {_words(error)}")
+    told.__cause__ = error
+    return told
 
 
 def _words(error: BaseException) -> str:
@@ -121,7 +120,9 @@ def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Pieces]:
     if NUMBERS.issuperset(map(type, rows.values())):
         return 1, {name: [value] for name, value in rows.items()}
     if SCALARS.issuperset(map(type, rows.values())):
-        return 1, {name: _in_column(name, values_piece, [value]) for name, value in rows.items()}
+        if not all(type(value) is not str or value.isascii() for value in rows.values()):
+            return _of_columns((name, [value]) for name, value in rows.items())
+        return 1, {name: [value] for name, value in rows.items()}
     pandas = sys.modules.get("pandas")
     if pandas and any(isinstance(value, pandas.Series) for value in rows.values()):
         rows = _with_index(rows, pandas)
