@@ -382,6 +382,8 @@ def _shown(column: pa.ChunkedArray, kind: str, type_: pa.DataType) -> pa.Chunked
     if column.type == type_:
         return column
     if type_ == _TEXT:
+        if getattr(column.type, "unit", "") == "ns":  # Python has no times so fine
+            return column.cast(_TEXT)
         texts = [None if value is None else text_of(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, _TEXT)])
     return column.cast(type_, safe=pa.types.is_timestamp(type_) or pa.types.is_duration(type_))
