@@ -27,6 +27,7 @@ from snakestudy.tables.arrow import (
 )
 from snakestudy.tables.kinds import as_stored, stored_schema
 
+_NATURAL_FORMAT = 2
 _WINDOW_BYTES = 64_000_000  # of rows that are held at a time
 
 
@@ -63,21 +64,9 @@ class PartTable:
         return pa.schema(fields)
 
     @property
-    def natural_parameters(self) -> dict[str, pa.DataType]:
-        """task_id and parameters of an output, with the types they have by themselves."""
-        before = {"task_id", *self.footer.parameters}
-        return {name: type_ for name, type_ in self._natural.items() if name in before}
-
-    @property
-    def natural_own(self) -> dict[str, pa.DataType]:
-        """An output's own columns likewise."""
-        before = {"task_id", *self.footer.parameters}
-        return {name: type_ for name, type_ in self._natural.items() if name not in before}
-
-    @property
-    def _natural(self) -> dict[str, pa.DataType]:
-        natural = self.description.natural
-        return dict(zip(natural.names, natural.types, strict=True))
+    def is_before_natural(self) -> bool:
+        """Whether it was written before files said what their columns are by themselves."""
+        return footer_of(self.description.schema).get("format", 0) < _NATURAL_FORMAT
 
     @property
     def bytes(self) -> int:
