@@ -94,6 +94,7 @@ def read(tmp_path: Path) -> Callable[..., Columns]:
         ("m.csv", "v\n1.9.3\n1.10\n", {"v": ["1.9.3", "1.10"]}),
         ("m.csv", "v,b\n1, NA\n , TRUE\n", {"v": [1, None], "b": [None, True]}),
         ("m.csv", "t,y\r1,2\r", {"t": [1], "y": [2]}),
+        ("m.csv", "x\n" + "9" * 5000 + "\n", {"x": ["9" * 5000]}),
         ("m.csv", "t\na\u2028b\n", {"t": ["a\u2028b"]}),
         ("m.tsv", "t\ty\n1\ta,b\n", {"t": [1], "y": ["a,b"]}),
         # JSON
