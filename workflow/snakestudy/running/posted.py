@@ -27,7 +27,11 @@ _BYTES = "results-*.bytes"
 
 
 def write_posted(rows: Mapping[str, tuple[int, Pieces]], directory: Path) -> None:
-    """Leave the rows of metrics for the worker; what was left before is replaced as a whole."""
+    """Leave the rows of metrics for the worker; what was left before is replaced as a whole.
+
+    Args:
+        rows: by metric; by the name "" if they are those of the only one.
+    """
     blobs: list[bytes] = []
     metrics = {
         name: {"rows": count, "columns": {c: _piece_to_json(p, blobs) for c, p in columns.items()}}
@@ -61,10 +65,11 @@ def read_posted(directory: Path) -> Any:
             return content
         beside = directory / os.path.basename(content["bytes"])
         blobs = beside.read_bytes() if beside.is_file() else b""
-        return {
+        rows = {
             name: _rows_from_json(metric["rows"], metric["columns"], blobs)
             for name, metric in content["metrics"].items()
         }
+        return rows[""] if rows.keys() == {""} else rows
     except Exception as error:
         raise row_error(error) from error
 
