@@ -156,7 +156,11 @@ def read_metric(
     files = _files(metric, path, directory, values or {})
     if not files:
         raise RowError(f"metric {metric.name}: the task wrote no file {path}")
-    return joined([_read(metric, directory, file, study, parameters) for file in files])
+    tables = [_read(metric, directory, file, study, parameters) for file in files]
+    try:
+        return joined(tables)
+    except RowError as error:
+        raise RowError(f"metric {metric.name}: {error}") from None
 
 
 def _files(metric: Metric, path: str, directory: Path, values: Mapping[str, Any]) -> list[str]:
