@@ -127,6 +127,7 @@ def test_file_is_read_whole(read: Callable, name: str, text: str, wanted: Column
         ("m.csv", "t,y\n1,2,\n3,4,\n", "the lines end with a separator and the header does not"),
         ("m.csv", "t;y\n1;2,5\n", "numbers have commas for points"),
         ("m.csv", "t y\n1 2\n", "columns are separated by spaces"),
+        ("m.csv", ",a,b\n,min,max\n0,1,2\n", "a second header line"),
         ("m.csv", ",index\n5,1\n", "column 'index' is doubled"),
         ("m.csv", "x\n" + "9" * 5000 + "z\udcff\n", "UnicodeDecodeError"),
         ("m.csv", "x\ty\n\ufeff".encode("utf-16"), "UnicodeDecodeError"),

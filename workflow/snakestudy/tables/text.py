@@ -82,6 +82,8 @@ def _columns(header: list[str], rows: list[list[str]]) -> TextColumns:
     if len(header) > 1 and not header[-1] and not any(map(str.strip, columns[-1])):
         header, columns = header[:-1], columns[:-1]  # each line ends with a separator
     if len(header) > 1 and not header[0]:
+        if not all(map(str.strip, columns[0])):
+            raise ValueError("the first column has no name and is empty: a second header line?")
         if list(columns[0]) == [str(number) for number in range(len(rows))]:
             header, columns = header[1:], columns[1:]  # the index that pandas has by default
         else:
