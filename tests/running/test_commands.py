@@ -117,6 +117,7 @@ def test_command_gets_words_params_environment_setup_and_its_own_directory(
         "STUDY_PARAMS": str(own / "params.json"),
         "STUDY_THREADS": "2",
         "STUDY_ATTEMPT": "1",
+        "STUDY_METRICS": "[]",
         "OMP_NUM_THREADS": "2",
         "LABEL": "<a  b> {}",
         "FROM_SETUP": "set  up",
@@ -333,7 +334,7 @@ if case == "columns":
     curve = {"t": numpy.arange(3), "v": [1, 2, 3]}
     post_run_results({"fit": {"y": numpy.float64(a)}, "curve": curve})
 if case == "rows":
-    post_run_results("replaced by the next")
+    post_run_results({"fit": {"y": numpy.ones(9)}, "curve": []})  # replaced by the next
     post_run_results({"fit": [{"y": a}, {"y": None}], "curve": pandas.DataFrame({"t": [9]})})
 if case == "arrow":
     post_run_results({"fit": pyarrow.table({"y": [a]}), "curve": []})
@@ -361,7 +362,7 @@ def test_program_gets_parameters_and_posts_rows_from_python(study: Study) -> Non
     assert "['curves', 'fit']" in found["other"]
     assert "['curve', 'fit']" in found.pop("other")
     assert "exit code 1" in found["object"]
-    assert "a object cannot be handed over" in found.pop("object")
+    assert "metric fit: column 'y': a object is no value of a table" in found.pop("object")
     assert found == {}
     fit = study.table("fit")
     assert sorted(zip(fit["case"], fit["y"].fillna(-1), strict=True)) == [

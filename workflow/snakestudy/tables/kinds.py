@@ -10,6 +10,7 @@ others were there before or lie beside them.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -301,7 +302,14 @@ def text_of(value: Any) -> str:
     """A value as text; lists and mappings as JSON."""
     if isinstance(value, float):
         return repr(value)
-    return as_text(_jsonable(value))
+    limit = sys.get_int_max_str_digits()
+    try:
+        return as_text(_jsonable(value))
+    except ValueError:  # an integer of more digits than Python writes unasked
+        sys.set_int_max_str_digits(0)
+        return as_text(_jsonable(value))
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def _jsonable(value: Any) -> Any:
