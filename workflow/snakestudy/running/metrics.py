@@ -27,32 +27,54 @@ class TaskMetrics:
         self._reserved = context.reserved_columns
         self._handed_over = [m.name for m in context.task.metrics if not m.path]
 
-    def rows(self, returned: Any, directory: Path) -> dict[str, tuple[int, Columns]]:
-        """metric -> the number of its rows, and their columns.
+    def rows(
+        self, returned: Any, directory: Path
+    ) -> tuple[dict[str, tuple[int, Columns]], dict[str, str]]:
+        """The rows of every metric, each by itself: one that cannot be read harms no other.
 
         Args:
             returned: by a function; None of a command, which posts rows.
             directory: where it ran.
 
+        Returns:
+            metric -> the number of its rows, and their columns; metric -> why it has none.
+
         Raises:
-            RowError: if rows are missing, or are none.
+            RowError: if something was returned, and there is no metric to take it.
         """
+        rows: dict[str, tuple[int, Columns]] = {}
+        unread: dict[str, str] = {}
+        try:
+            given = self._given(returned, directory)
+        except RowError as error:
+            if not self._handed_over:
+                raise
+            given, unread = {}, dict.fromkeys(self._handed_over, str(error))
+        for metric in self._context.task.metrics:
+            if metric.name in unread:
+                continue
+            try:
+                rows[metric.name] = self._rows_of(metric, given, directory)
+            except RowError as error:
+                unread[metric.name] = str(error)
+        return rows, unread
+
+    def _given(self, returned: Any, directory: Path) -> dict[str, Any]:
+        """metric -> what the task handed over for it."""
         task, handed_over = self._context.task, self._handed_over
         if task.command and handed_over:
             returned = _posted(directory)
-        given = by_metric(returned, handed_over) if handed_over or task.function else {}
-        rows = {}
-        for metric in task.metrics:
-            if metric.path:
-                rows[metric.name] = read_metric(
-                    metric, directory, self._context.study, self._reserved
-                )
-                continue
-            try:
-                rows[metric.name] = as_columns(given[metric.name], self._reserved)
-            except RowError as error:
-                raise RowError(f"metric {metric.name}: {error}") from None
-        return rows
+        return by_metric(returned, handed_over) if handed_over or task.function else {}
+
+    def _rows_of(
+        self, metric: Metric, given: Mapping[str, Any], directory: Path
+    ) -> tuple[int, Columns]:
+        if metric.path:
+            return read_metric(metric, directory, self._context.study, self._reserved)
+        try:
+            return as_columns(given[metric.name], self._reserved)
+        except RowError as error:
+            raise RowError(f"metric {metric.name}: {error}") from None
 
 
 def _posted(directory: Path) -> Any:

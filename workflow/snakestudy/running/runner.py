@@ -80,7 +80,7 @@ class Runner:
             place = directory or self._enter_scratch()
             returned = self._call(spec, directory, attempt, result)
             if result.error is None:
-                result.metrics = self._metrics.rows(returned, place)
+                self._read(result, returned, place)
         except Stopped:
             raise
         except RowError as error:
@@ -104,11 +104,17 @@ class Runner:
         os.chdir(directory)  # as it was when they were read first
         result = Result(**{**{name: note[name] for name in FIELDS}, "digest": spec.reread})
         try:
-            result.metrics = self._metrics.rows(None, directory)
+            self._read(result, None, directory)
         except RowError as error:
             result.error = str(error)
         note_result(self.context, spec, result, directory, result.attempt)
         return result
+
+    def _read(self, result: Result, returned: Any, directory: Path) -> None:
+        """Take the rows of each metric; one that cannot be read is the task's failure."""
+        result.metrics, unread = self._metrics.rows(returned, directory)
+        if unread:
+            result.error = "; ".join(dict.fromkeys(unread.values()))
 
     def _enter_scratch(self) -> Path:
         assert self._scratch is not None, "a function has it, or a run directory"
