@@ -120,12 +120,20 @@ def prepared(workflow: Any) -> SnakefileContext:
         else:
             context = SnakefileContext(workflow, last_planned(layout), layout, submitted_site())
         _apply(context, invocation)
+    except UnicodeEncodeError as error:
+        sys.exit(f"snakestudy: {error.object!a}: no file can have this name in this locale")
     except (UserError, OSError) as error:
         sys.exit(f"snakestudy: {for_users(error)}")
     return context
 
 
 def _planned(workflow: Any, layout: Layout, invocation: Invocation) -> SnakefileContext:
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        internals.warn(
+            f"the locale's encoding is {encoding}: names of files are looked for in it, and Python "
+            "that the design calls reads texts in it; say export PYTHONUTF8=1"
+        )
     configfile, overrides = _configuration(workflow, invocation.command_line)
     capacity = internals.capacity_of(workflow)
     site = read_site() if capacity.jobs else None
