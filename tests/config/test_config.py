@@ -378,7 +378,13 @@ BAD = [
     # metrics
     *(
         (f"task: {{command: [ls], metrics: [{name}]}}", f'task.metrics = "{name}"', ["reserved"])
-        for name in ("plan", "metadata", "tables", "tasks")
+        for name in ("plan", "metadata", "tables", "tasks", "Plan", "METADATA")
+    ),
+    ("task: {command: [ls], metrics: [fit, Fit]}", 'task.metrics = "Fit"', ["differs from fit"]),
+    (
+        "task: {command: [ls], metrics: {A: a.csv, a: b.csv}}",
+        'task.metrics = "a"',
+        ["differs from A", "nothing but case"],
     ),
     *(
         (f"task: {{command: [ls], metrics: {{{name}: a.csv}}}}", "task.metrics", ["identifier"])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import pyarrow as pa
 import pytest
-from designs import design, refused, rows
+from designs import design, has, refused, rows
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -472,3 +472,16 @@ def test_comparison_of_order_does_not_hold_beside_null() -> None:
     rows = [{"policy": "none"}, {"policy": "closed", "day": 9}, {"policy": "closed", "day": 2}]
     found = design({"rows": rows, "where": "policy == 'none' or day > 3"})
     assert found.columns["day"].to_list() == [None, 9]
+
+
+def test_names_that_are_one_in_unicode_are_refused() -> None:
+    message = refused({"grid": {"\u00e9": [1], "e\u0301": [2]}})
+    has(message, ["design", "is there twice", "'e\\u0301'", "'\\xe9'", "Rename"])
+
+
+@pytest.mark.parametrize(("one", "other"), [("R0", "r0"), ("\u00b5", "\u03bc"), ("\ufb01", "fi")])
+def test_names_that_are_nearly_one_are_told(one: str, other: str) -> None:
+    found = design({"grid": {one: [1], other: [2]}}, derive={"z": f"{one} + {other}"})
+    assert rows(found) == [(1, 2, 3)]
+    assert [note for note in found.notes if one in note and other in note and "DuckDB" in note]
+    assert not design({"grid": {one: [1], "x": [2]}}).notes
