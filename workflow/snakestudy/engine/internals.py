@@ -9,6 +9,7 @@ where something is gone or has another form, a warning says so and the study run
 | `workflow.default_target` is set | Snakefile | `all` is the target, included or not | - |
 | `workflow.pathvars.apply` | `layout_of` | <results>, <runs>, <logs> | results, runs, logs |
 | `workflow.resource_settings.cores`, `.nodes` | `capacity_of` | cutting chunks | 1 core |
+| `workflow.resource_settings.resources` | `capacity_of` | refusing workers that use more than there is | nothing is refused |
 | `workflow.is_main_process` | `is_main` | nested processes do not plan | `--mode` of the command line |
 | `workflow.config_settings.configfiles`, `.config` | `configuration_of` | --configfile, --config | config/config.yaml alone |
 | `args.config`: KEY=VALUE as it was typed | `CommandLine.overrides` | nested values that are no texts | what Snakemake makes of --config |
@@ -88,7 +89,10 @@ def layout_of(workflow: Any) -> Layout:
 
 def capacity_of(workflow: Any) -> Capacity:
     cores = attribute(workflow, "resource_settings.cores", 1)
-    return Capacity(cores or 1, attribute(workflow, "resource_settings.nodes", None))
+    nodes = attribute(workflow, "resource_settings.nodes", None)
+    resources = attribute(workflow, "resource_settings.resources", {})
+    pairs = getattr(resources, "items", tuple)()
+    return Capacity(cores or 1, nodes, {n: getattr(value, "value", value) for n, value in pairs})
 
 
 def configuration_of(
