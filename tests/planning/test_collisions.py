@@ -65,7 +65,6 @@ def test_name_that_differs_in_case_from_a_column_is_told(growing: Study) -> None
     assert "refused" not in said
 
 
-@pytest.mark.xfail(reason="visits do not yet forget columns of rows that are gone", strict=False)
 def test_column_may_become_a_derived_one_where_the_code_gives_it_up(growing: Study) -> None:
     growing.edit("scripts/model.py", '"R0": 7, ', "")
     growing.edit("config/config.yaml", "task:\n", "derive: {R0: 2 * a}\ntask:\n")

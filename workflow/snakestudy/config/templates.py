@@ -112,7 +112,7 @@ def _jinja_names(text: str) -> set[str]:
 class _Dollar(Template):
     """$name and ${dotted.name}."""
 
-    braceidpattern = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+    braceidpattern = r"[^\W\d](?:\w|[^\x00-\x7f])*(?:\.[^\W\d](?:\w|[^\x00-\x7f])*)*"
 
 
 def _dollar_names(text: str) -> set[str]:

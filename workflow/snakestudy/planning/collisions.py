@@ -47,8 +47,8 @@ def told_apart(design: Design, context: PlanContext, layout: Layout) -> Design:
 
 def _columns(layout: Layout, metric: str, chunks: list[str]) -> set[str]:
     """The columns that are a metric's own, as its files have them."""
-    from snakestudy.storage.chunk_store import footer_in
-    from snakestudy.tables.arrow import Unreadable, schema_of
+    from snakestudy.storage.documents import Footer
+    from snakestudy.tables.arrow import Unreadable, footer_of, schema_of
 
     columns, parameters = set(), {"task_id"}
     for chunk in chunks:
@@ -56,7 +56,7 @@ def _columns(layout: Layout, metric: str, chunks: list[str]) -> set[str]:
         with suppress(FileNotFoundError, Unreadable):  # a visit makes it anew
             schema = schema_of(path)
             columns.update(schema.names)
-            parameters.update(footer_in(schema, path).parameters)
+            parameters.update(Footer.of(footer_of(schema), str(path)).parameters)
     return columns - parameters
 
 

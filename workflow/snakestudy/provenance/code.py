@@ -61,8 +61,9 @@ def _check_function(path: str, function: str, key: str) -> None:
     try:
         tree = ast.parse(code_text(path))
     except (SyntaxError, ValueError) as error:
-        where = f"line {error.lineno}: " if getattr(error, "lineno", None) else ""
-        problem = error.msg if isinstance(error, SyntaxError) else error
+        is_syntax = isinstance(error, SyntaxError)
+        where = f"line {error.lineno}: " if is_syntax and error.lineno else ""
+        problem = error.msg if is_syntax else error
         raise UserError(f"is no Python: {where}{problem}", key=key, value=path) from None
     except (RecursionError, MemoryError):
         return  # it may be Python all the same
