@@ -867,7 +867,7 @@ def test_threads_memory_runtime_and_resources_reach_the_job(study: Study) -> Non
     asked = []
     for job in jobs:
         assert "threads: 6" in job
-        assert "gpu=1" in job
+        assert "gpu=2" in job
         assert "slurm_partition=long and short" in job
         assert "slurm_extra=--x={y} 'z'" in job
         asked += re.findall(r"mem_mb=(\d+)", job)

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.getfilesystemencoding() != "utf-8":  # texts are UTF-8 here, whatever the locale says
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     status = main(sys.argv[1:])
     if sys.argv[1:2] and sys.argv[1] in WITHOUT_CODE:
         with suppress(BrokenPipeError):

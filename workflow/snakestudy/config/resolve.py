@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             "a function returns its metrics", key="task.metrics", fix="Write a list of names."
         )
+    _check_names(metrics)
     return {
         **task,
         "inputs": [
@@ -85,6 +86,19 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         "runtime": runtime,
         "grace": seconds(task["grace"]),
     }
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse metrics whose directories are one where a file system does not know case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            raise UserError(
+                f"differs from {other} in nothing but case, and both are directories of results/",
+                key="task.metrics",
+                value=name,
+                fix="Choose another metric name.",
+            )
 
 
 def _unique(names: list[str], key: str) -> list[str]:
@@ -111,8 +125,9 @@ def _resolve_input(item: str | dict[str, Any], key: str) -> dict[str, Any]:
 
 def _resolve_metric(name: str, metric: str | dict[str, Any]) -> dict[str, Any]:
     key = f"task.metrics.{name}"
-    if name in RESERVED_METRICS or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        problem = "is reserved" if name in RESERVED_METRICS else "is no identifier"
+    is_reserved = name.lower() in RESERVED_METRICS
+    if is_reserved or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        problem = "is reserved" if is_reserved else "is no identifier"
         raise UserError(problem, key="task.metrics", value=name, fix="Choose another metric name.")
     metric = {"path": metric} if isinstance(metric, str) else dict(metric)
     if "match" in metric and "regex" not in metric:

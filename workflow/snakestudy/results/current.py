@@ -13,7 +13,8 @@ from snakestudy.config.load import load
 from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
-from snakestudy.provenance.changes import changes
+from snakestudy.provenance.changes import FIRST_STANDS, changes
+from snakestudy.provenance.code import code_text
 from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.provenance.row_digest import RowDigest, RowSpec
@@ -101,8 +102,8 @@ def _texts(provenance: Provenance, layout: Layout) -> Callable[[str], str | None
     def text_of(sha: str) -> str | None:
         path = paths.get(sha, layout.code / sha)
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return code_text(path)
+        except (OSError, SyntaxError, ValueError):
             return None
 
     return text_of
@@ -113,14 +114,15 @@ def _changed(
 ) -> Callable[[str], tuple[str, ...]]:
     """A function: digest of what ran -> what changed since, in words.
 
-    Where a parameter has no default, before it had one or again, its first one stands.
+    Where a parameter has no default, before it had one or again, its first one stands; so it is
+    with all of `FIRST_STANDS`.
     """
     digests = record.digests if record else {}
-    first_defaults: dict[str, str] = {}
+    first: dict[str, str] = {}
     for components in digests.values():
         for label, value in components.items():
-            if label.startswith("default "):
-                first_defaults.setdefault(label, value)
+            if label.partition(" ")[0] in FIRST_STANDS:
+                first.setdefault(label, value)
 
     @cache
     def changed(digest: str) -> tuple[str, ...]:
@@ -128,8 +130,8 @@ def _changed(
             return ()
         if digest not in digests:
             return ("what made them is not known",)
-        before = {**first_defaults, **digests[digest]}
-        return tuple(changes(before, {**first_defaults, **provenance.components}, text_of))
+        before = {**first, **digests[digest]}
+        return tuple(changes(before, {**first, **provenance.components}, text_of))
 
     return changed
 

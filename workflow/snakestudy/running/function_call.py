@@ -6,7 +6,7 @@ import os
 import resource
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -31,11 +31,18 @@ class FunctionCall:
     """Calls the study's function in the working directory of this process.
 
     Args:
+        environment: what every task finds (`shared_environment`).
         debug: called with the traceback of what the function raises, before it is noted.
     """
 
-    def __init__(self, context: RunContext, debug: DebugHook | None = None) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        environment: Mapping[str, str],
+        debug: DebugHook | None = None,
+    ) -> None:
         self._context = context
+        self._environment = environment
         self._debug = debug
         self._function: Callable[..., Any] | None = None
         self._put: dict[str, str] = {}  # into the environment, for the task before
@@ -51,7 +58,8 @@ class FunctionCall:
             if put.get(name) != value:
                 os.environ[name] = put[name] = value  # `update` takes three times as long
         if task.env:
-            os.environ.update(configured_environment(task, values_of(task, spec)))
+            found = {**self._environment, **put}
+            os.environ.update(configured_environment(task, values_of(task, spec), found))
         if not directory or self._context.fixed_directory:
             return self._returned(spec, result)
         with prints_to(directory):

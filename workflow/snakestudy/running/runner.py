@@ -51,7 +51,9 @@ class Runner:
         self._scratch = scratch
         is_function = context.task.function is not None
         self._call = (
-            FunctionCall(context, debug) if is_function else CommandCall(context, self.environment)
+            FunctionCall(context, self.environment, debug)
+            if is_function
+            else CommandCall(context, self.environment)
         )
         self._metrics = TaskMetrics(context)
         self._file_hashes: FileHashes | None = None
