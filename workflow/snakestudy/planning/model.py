@@ -141,8 +141,8 @@ class ChunkReview:
     Attributes:
         active: which of its tasks the design has.
         stale: rows of successes that run again, as what made them has changed.
-        unread: rows that lack a metric, or have an old reading of it; `unread_lost`: those of
-            them without a run directory to read it from.
+        unread: rows that lack a metric, or have an old reading of it, be it one that failed;
+            `unread_lost`: those successes among them without a run directory to read it from.
         failed: rows of failures to be tried again.
         missing: active tasks without a row.
         new_inputs: rows whose tasks' own input files changed.

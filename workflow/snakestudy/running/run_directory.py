@@ -74,6 +74,13 @@ def read_note(directory: Path) -> dict[str, Any]:
     return read_json(directory / "task.json", {})
 
 
+def ended_well(note: dict[str, Any]) -> bool:
+    """Whether what left a run directory ended well, be it that metrics could not be read."""
+    if note.get("status") == "success":
+        return True
+    return note.get("status") == "failure" and bool(RowDigest.parse(note["digest"]).unread)
+
+
 def is_made_by(note: dict[str, Any], digest: str) -> bool:
     """Whether a run directory was made by what ran, on the inputs, that a row's digest tells."""
     noted = RowDigest.parse(note.get("digest", ""))

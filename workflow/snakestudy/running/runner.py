@@ -19,7 +19,13 @@ from snakestudy.running.environment import shared_environment, values_of
 from snakestudy.running.function_call import DebugHook, FunctionCall
 from snakestudy.running.metrics import TaskMetrics
 from snakestudy.running.result import FIELDS, Result, error_line
-from snakestudy.running.run_directory import is_made_by, note_result, open_directory, read_note
+from snakestudy.running.run_directory import (
+    ended_well,
+    is_made_by,
+    note_result,
+    open_directory,
+    read_note,
+)
 from snakestudy.running.staging import stage
 from snakestudy.values import nest
 
@@ -94,15 +100,19 @@ class Runner:
         return result
 
     def reread(self, spec: TaskSpec) -> Result | None:
-        """A task's metrics from its kept run directory, if that is what made its row."""
+        """A task's metrics from its kept run directory, if that is what made its row.
+
+        So also of a task that ended well, and of which a metric could not be read before.
+        """
         directory = self.context.run_directory(spec.task_id)
         note = read_note(directory)
         if not note or not spec.reread or self.context.task.function:
             return None
-        if note.get("status") != "success" or not is_made_by(note, spec.reread):
+        if not ended_well(note) or not is_made_by(note, spec.reread):
             return None
         os.chdir(directory)  # as it was when they were read first
-        result = Result(**{**{name: note[name] for name in FIELDS}, "digest": spec.reread})
+        as_then = {name: note[name] for name in FIELDS}
+        result = Result(**{**as_then, "error": None, "digest": spec.reread})
         try:
             self._read(result, None, directory)
         except RowError as error:
@@ -115,6 +125,7 @@ class Runner:
         result.metrics, unread = self._metrics.rows(returned, directory)
         if unread:
             result.error = "; ".join(dict.fromkeys(unread.values()))
+            result.digest = str(RowDigest.parse(result.digest).with_unread(unread))
 
     def _enter_scratch(self) -> Path:
         assert self._scratch is not None, "a function has it, or a run directory"
