@@ -77,14 +77,15 @@ class Runner:
             Stopped: if its own input files changed since the plan.
         """
         result = Result(time.time(), attempt=attempt, digest=spec.digest)
-        begin = time.perf_counter()
+        begin, seconds = time.perf_counter(), 0.0
         directory = None
         try:
             if self.context.has_directory:
-                directory, attempt = open_directory(self.context, spec, attempt)
+                opened = open_directory(self.context, spec, attempt)
+                directory, result.attempt, seconds = opened
                 self._prepare(spec, directory)
             place = directory or self._enter_scratch()
-            returned = self._call(spec, directory, attempt, result)
+            returned = self._call(spec, directory, result.attempt, result)
             if result.error is None:
                 self._read(result, returned, place)
         except Stopped:
@@ -94,9 +95,9 @@ class Runner:
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             result.error = error_line(error)
-        result.seconds = time.perf_counter() - begin
+        result.seconds = seconds + time.perf_counter() - begin
         if directory:
-            note_result(self.context, spec, result, directory, attempt)
+            note_result(self.context, spec, result, directory)
         return result
 
     def reread(self, spec: TaskSpec) -> Result | None:
@@ -117,7 +118,7 @@ class Runner:
             self._read(result, None, directory)
         except RowError as error:
             result.error = str(error)
-        note_result(self.context, spec, result, directory, result.attempt)
+        note_result(self.context, spec, result, directory)
         return result
 
     def _read(self, result: Result, returned: Any, directory: Path) -> None:

@@ -27,6 +27,7 @@ from snakestudy.running.result import (
     Result,
     fields_of,
 )
+from snakestudy.running.run_directory import note_end
 from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.streams import keep_descriptors
@@ -183,5 +184,6 @@ def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path) -> 
     os.read(lifeline, 1)
     record.freeze()  # a function whose children are killed ends, and the next task would begin
     process.kill_descendants()
+    note_end(Path())  # where a task runs that has a run directory
     shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
