@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import resource
 import time
 import traceback
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from snakestudy.config.functions import load_function
 from snakestudy.running import process
+from snakestudy.running.clean_place import CleanPlace
 from snakestudy.running.environment import configured_environment, task_environment, values_of
 from snakestudy.running.result import error_line
+from snakestudy.running.signals import Interrupted
 from snakestudy.running.streams import prints_to, restore_streams
 from snakestudy.values import nest
 
@@ -37,44 +41,111 @@ class FunctionCall:
         self._context = context
         self._debug = debug
         self._function: Callable[..., Any] | None = None
-        self._put: dict[str, str] = {}  # into the environment, for the task before
+        self._place: CleanPlace | None = None  # as it is once the function's module is there
         self._memory = _PeakMemory()
 
     def __call__(self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result) -> Any:
         """What the function returns; what it prints goes to its run directory, if it has one.
 
         How it fails is noted in the result.
-        """
-        task, put = self._context.task, self._put
-        for name, value in task_environment(spec, directory, attempt).items():
-            if put.get(name) != value:
-                os.environ[name] = put[name] = value  # `update` takes three times as long
-        if task.env:
-            os.environ.update(configured_environment(task, values_of(task, spec)))
-        if not directory or self._context.fixed_directory:
-            return self._returned(spec, result)
-        with prints_to(directory):
-            return self._returned(spec, result)
 
-    def _returned(self, spec: TaskSpec, result: Result) -> Any:
+        Raises:
+            Interrupted: if this process is to end.
+        """
+        if not directory or self._context.fixed_directory:
+            return self._returned(spec, directory, attempt, result)
+        with prints_to(directory):
+            return self._returned(spec, directory, attempt, result)
+
+    def _returned(
+        self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result
+    ) -> Any:
+        place = self._place
         try:
-            function = self._function or self._load()
-            return function(nest(spec.values))
-        except (Exception, SystemExit) as error:
+            if place is None:
+                place = self.load(task_environment(spec, directory, attempt))
+            self._put_environment(place, spec, directory, attempt)
+            assert self._function is not None
+            return place.call(self._called, _own(spec.values), spec.task_id)
+        except Interrupted:
+            raise
+        except BaseException as error:
             if self._debug and isinstance(error, Exception):
                 self._debug(error.__traceback__)
+            restore_streams()
             traceback.print_exc()
             result.error = error_line(error)
         finally:
             restore_streams()
+            if place is not None:
+                place.restore()
             result.max_rss_mb = self._memory.peak_mb()
         return None
 
-    def _load(self) -> Callable[..., Any]:
-        """Import the study's function, for the first task that needs it."""
+    def _called(self, values: dict[str, Any]) -> Any:
+        assert self._function is not None
+        return complete(self._function(values))
+
+    def _put_environment(
+        self, place: CleanPlace, spec: TaskSpec, directory: Path | None, attempt: int
+    ) -> None:
+        task = self._context.task
+        for name, value in task_environment(spec, directory, attempt).items():
+            place.put(name, value)
+        if task.env:
+            for name, value in configured_environment(task, values_of(task, spec)).items():
+                place.put(name, value)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._place is not None
+
+    def load(self, environment: Mapping[str, str]) -> CleanPlace:
+        """Import the study's function; the place is what that leaves.
+
+        Args:
+            environment: what its module may read of the task that comes first.
+        """
+        os.environ.update(environment)
         study = self._context.study
         self._function = load_function(str(study / str(self._context.task.function)), study)
-        return self._function
+        self._place = CleanPlace()
+        return self._place
+
+
+def complete(returned: Any) -> Any:
+    """What a function returned, once what it left to be run has run: its errors are the task's."""
+    kind = type(returned)
+    if kind is dict:
+        if _UNFINISHED.isdisjoint(map(type, returned.values())):
+            return returned
+        return {name: complete(value) for name, value in returned.items()}
+    if kind is types.GeneratorType:
+        return list(returned)
+    if kind is types.CoroutineType or kind is types.AsyncGeneratorType:
+        import asyncio
+
+        return complete(asyncio.run(_awaited(returned)))
+    return returned
+
+
+_UNFINISHED = {types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType}
+
+
+async def _awaited(returned: Any) -> Any:
+    if isinstance(returned, types.AsyncGeneratorType):
+        return [item async for item in returned]
+    return await returned
+
+
+_PLAIN = {int, float, str, bool, type(None)}
+
+
+def _own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters for one task: lists and mappings, which it may change, are its own."""
+    if _PLAIN.issuperset(map(type, values.values())):
+        return nest(values)
+    return nest(copy.deepcopy(dict(values)))
 
 
 class _PeakMemory:

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from snakestudy.config.inputs import inputs_digest, is_per_task
 from snakestudy.errors import RowError, Stopped
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.running.command_call import CommandCall
-from snakestudy.running.environment import shared_environment, values_of
+from snakestudy.running.environment import shared_environment, task_environment, values_of
 from snakestudy.running.function_call import DebugHook, FunctionCall
 from snakestudy.running.metrics import TaskMetrics
 from snakestudy.running.result import FIELDS, Result, error_line
@@ -26,6 +27,7 @@ from snakestudy.running.run_directory import (
     open_directory,
     read_note,
 )
+from snakestudy.running.signals import Interrupted
 from snakestudy.running.staging import stage
 from snakestudy.values import nest
 
@@ -62,6 +64,12 @@ class Runner:
         self._metrics = TaskMetrics(context)
         self._file_hashes: FileHashes | None = None
 
+    def prepare(self, spec: TaskSpec) -> None:
+        """Import the study's function, if it can be, before a task that runs in a fork."""
+        if isinstance(self._call, FunctionCall) and not self._call.is_loaded:
+            with suppress(BaseException):  # then it is the failure of each
+                self._call.load(task_environment(spec, None, 1))
+
     def may_start(self) -> bool:
         """Whether a task that starts now can end, or be told to, before its job ends."""
         task, deadline = self.context.task, self.context.deadline
@@ -88,11 +96,11 @@ class Runner:
             returned = self._call(spec, directory, result.attempt, result)
             if result.error is None:
                 self._read(result, returned, place)
-        except Stopped:
+        except (Stopped, Interrupted):
             raise
         except RowError as error:
             result.error = str(error)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             traceback.print_exc()
             result.error = error_line(error)
         result.seconds = seconds + time.perf_counter() - begin

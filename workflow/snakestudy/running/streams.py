@@ -48,7 +48,8 @@ def restore_streams() -> None:
             pass  # closed, or replaced by something else
         if descriptor in closed:
             os.dup2(_DESCRIPTORS[descriptor], descriptor)
-        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=1, closefd=False)
+        buffering = 1 if name == "stderr" else -1  # as Python has them
+        _STREAMS[name] = os.fdopen(descriptor, "w", buffering=buffering, closefd=False)
         setattr(sys, name, _STREAMS[name])
 
 

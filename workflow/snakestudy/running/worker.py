@@ -48,11 +48,16 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     ending = (lifeline_fd, record, scratch_path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
     scratch = Scratch(scratch_path)
-    runner = Runner(context, scratch)
+    if context.task.isolation == "process":
+        from snakestudy.running.isolated import IsolatedRunner
+
+        file = scratch_path.with_suffix(".result").open("w+b")
+        runner: Runner = IsolatedRunner(context, scratch, file, lambda: _begin_fork(ending))
+    else:
+        runner = Runner(context, scratch)
     os.environ.update(runner.environment)
     keep_descriptors()
-    # Sent to all processes of a job that ends; the visit decides. Functions may have handlers.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    _let_the_visit_decide()
     os.register_at_fork(after_in_child=_forked)
     if context.deadline:
         left = context.deadline - context.task.grace - time.time()
@@ -62,6 +67,18 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     while batch := pickle.load(channel):
         pickle.dump(run_slice(runner, batch, scratch, record), channel)
         channel.flush()
+
+
+def _let_the_visit_decide() -> None:
+    """SIGTERM is sent to all processes of a job that ends. Functions may have handlers of it."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+
+def _begin_fork(ending: tuple[int, RunningRecord, Path]) -> None:
+    """Make a worker's fork for one task what the worker is for many."""
+    _is_child.clear()
+    _let_the_visit_decide()
+    threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
 
 
 class RunningRecord:
