@@ -182,3 +182,68 @@ def test_each_task_finds_its_process_as_the_first_did(study: Study, run_dirs: st
     assert len(how) == 2 * len(ACTS) + 2
     drawn = {tuple(numbers) for _, numbers in how.values()}
     assert len(drawn) == len(how), "each has random numbers of its own"
+
+
+DRAWS = """\
+import os
+{imports}
+
+
+def simulate(p):
+    {inside}
+    return {{"a": random.random(), "b": float(np.random.rand()), "c": float(np.random.normal())}}
+"""
+IMPORTS = {"of module": "import random; import numpy as np", "of function": ""}
+
+
+def draws(study: Study, tasks: int, cut: str, imports: str, isolation: str) -> dict[int, Any]:
+    inside = "import random; import numpy as np" if not IMPORTS[imports] else "pass"
+    study.write("scripts/model.py", DRAWS.format(imports=IMPORTS[imports], inside=inside))
+    study.configure(f"""\
+        study: draws
+        design: {{grid: {{x: {{range: [0, {tasks}]}}}}}}
+        task: {{function: "scripts/model.py:simulate", metrics: [fit], isolation: {isolation}}}
+        chunks: {cut}
+        """)
+    study.snakemake()
+    table = study.table("fit")
+    return {x: numbers for x, *numbers in table[["x", "a", "b", "c"]].to_numpy().tolist()}
+
+
+def test_what_a_task_draws_at_random_follows_from_its_parameters_alone(
+    study: Study, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first = draws(study, 6, "{tasks: 6}", "of module", "worker")
+    assert len({number for numbers in first.values() for number in numbers}) == 18
+    for cut, imports, isolation in [
+        ("{tasks: 2, workers: 2}", "of function", "worker"),
+        ("{tasks: 3}", "of module", "process"),
+        ("{tasks: 1}", "of function", "process"),
+    ]:
+        other = Study(tmp_path_factory.mktemp("other"))
+        again = draws(other, 4, cut, imports, isolation)
+        assert again == {x: first[x] for x in range(4)}
+
+
+PLOTS = """\
+import matplotlib
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+
+def simulate(p):
+    pyplot.plot([1, 2], [p["x"], 3])
+    return {"lines": len(pyplot.gca().lines)}
+"""
+
+
+def test_figure_left_open_is_no_figure_of_the_next_task(study: Study) -> None:
+    pytest.importorskip("matplotlib")
+    study.write("scripts/model.py", PLOTS)
+    study.configure("""\
+        study: plots
+        design: {grid: {x: [1, 2, 3]}}
+        task: {function: "scripts/model.py:simulate", metrics: [fit]}
+        """)
+    study.snakemake()
+    assert set(study.table("fit")["lines"]) == {1}

@@ -172,7 +172,7 @@ class ChunkReview:
 
 
 def run_dirs_of(study: Study) -> str:
-    """`run_dirs` with auto resolved: none for a function that has no files, else keep.
+    """`run_dirs` with auto resolved to keep, but for a function that has no files at its start.
 
     Raises:
         UserError: if tasks are to continue from files that are not kept.
@@ -186,4 +186,4 @@ def run_dirs_of(study: Study) -> str:
     if choice != "auto":
         return choice
     has_files = any(not t.function or t.inputs or t.restart == "continue" for t in tasks)
-    return "keep" if has_files else "none"
+    return "keep" if has_files else "auto"

@@ -60,7 +60,7 @@ class FunctionCall:
     def _returned(
         self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result
     ) -> Any:
-        place = self._place
+        place, pid = self._place, os.getpid()
         try:
             if place is None:
                 place = self.load(task_environment(spec, directory, attempt))
@@ -77,6 +77,8 @@ class FunctionCall:
             result.error = error_line(error)
         finally:
             restore_streams()
+            if os.getpid() != pid:  # forked by the task, it came back
+                os._exit(1 if result.error else 0)
             if place is not None:
                 place.restore()
             result.max_rss_mb = self._memory.peak_mb()

@@ -18,6 +18,7 @@ from snakestudy.running.result import Result
 from snakestudy.running.run_directory import note_killed
 from snakestudy.running.runner import Runner
 from snakestudy.running.signals import Interrupted, end_interrupted
+from snakestudy.running.streams import restore_streams
 
 if TYPE_CHECKING:
     from snakestudy.running.batch import TaskSpec
@@ -50,6 +51,7 @@ class IsolatedRunner(Runner):
             Stopped: if its own input files changed since the plan.
         """
         self.prepare(spec)
+        restore_streams()  # what its module printed is not printed again by each
         self._results.seek(0)
         self._results.truncate()
         started, begin = time.time(), time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 import traceback
@@ -62,6 +63,7 @@ class Runner:
             FunctionCall(context, debug) if is_function else CommandCall(context, self.environment)
         )
         self._metrics = TaskMetrics(context)
+        self._groups: set[str] | None = None  # the directories below runs/, of tasks that begin so
         self._file_hashes: FileHashes | None = None
 
     def prepare(self, spec: TaskSpec) -> None:
@@ -92,7 +94,7 @@ class Runner:
                 opened = open_directory(self.context, spec, attempt)
                 directory, result.attempt, seconds = opened
                 self._prepare(spec, directory)
-            place = directory or self._enter_scratch()
+            place = directory or self._enter_scratch(attempt)
             returned = self._call(spec, directory, result.attempt, result)
             if result.error is None:
                 self._read(result, returned, place)
@@ -106,6 +108,8 @@ class Runner:
         result.seconds = seconds + time.perf_counter() - begin
         if directory:
             note_result(self.context, spec, result, directory)
+        elif self.context.run_dirs == "auto":
+            self._keep_left(spec, result)
         return result
 
     def reread(self, spec: TaskSpec) -> Result | None:
@@ -129,6 +133,24 @@ class Runner:
         note_result(self.context, spec, result, directory)
         return result
 
+    def _keep_left(self, spec: TaskSpec, result: Result) -> None:
+        """Make a run directory of what a function left, if it did; what it left before goes."""
+        assert self._scratch is not None, "a function has it, or a run directory"
+        if self._groups is None:
+            runs = self.context.runs
+            self._groups = set(os.listdir(runs)) if runs.is_dir() else set()
+        is_there = spec.task_id[:2] in self._groups  # else nothing was left by any of its fellows
+        if not is_there and self._scratch.is_empty():
+            return
+        directory = self.context.run_directory(spec.task_id)
+        try:
+            shutil.rmtree(directory, ignore_errors=True)
+            if self._scratch.move_to(directory):
+                self._groups.add(spec.task_id[:2])
+                note_result(self.context, spec, result, directory)
+        except OSError as error:
+            result.error = result.error or error_line(error)
+
     def _read(self, result: Result, returned: Any, directory: Path) -> None:
         """Take the rows of each metric; one that cannot be read is the task's failure."""
         result.metrics, unread = self._metrics.rows(returned, directory)
@@ -136,8 +158,10 @@ class Runner:
             result.error = "; ".join(dict.fromkeys(unread.values()))
             result.digest = str(RowDigest.parse(result.digest).with_unread(unread))
 
-    def _enter_scratch(self) -> Path:
+    def _enter_scratch(self, attempt: int) -> Path:
         assert self._scratch is not None, "a function has it, or a run directory"
+        if attempt > 1:
+            self._scratch.empty()  # of the try before
         self._scratch.enter()
         return self._scratch.path
 

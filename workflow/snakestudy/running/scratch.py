@@ -17,9 +17,24 @@ class Scratch:
         self.path = path
         self.path.mkdir()
         self._descriptor = os.open(path, os.O_RDONLY)
+        self.empty()
 
     def enter(self) -> None:
         os.chdir(self._descriptor)
+
+    def is_empty(self) -> bool:
+        """Whether a task left nothing, as far as that can be seen at once."""
+        status = os.stat(self._descriptor)
+        return status.st_mtime_ns == _EMPTY or not status.st_nlink
+
+    def move_to(self, directory: Path) -> bool:
+        """Move what a task left, if it did, to a directory to be; whether it did."""
+        entries = [] if self.is_empty() else list(os.scandir(self.path))
+        if entries:
+            directory.mkdir(parents=True)
+        for entry in entries:
+            shutil.move(entry.path, directory / entry.name)
+        return bool(entries)
 
     def empty(self) -> None:
         """Remove what a task left; the directory's time of change, set back, tells if any."""
