@@ -87,7 +87,12 @@ def measure(side: str, n: int, directory: Path) -> tuple[float, float]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
     start = time.perf_counter()
     done = subprocess.run(
-        command, cwd=directory, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        command,
+        cwd=directory,
+        env=environment,
+        check=True,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
     )
     wall = time.perf_counter() - start
     inside, peak = json.loads(done.stdout.splitlines()[-1])
@@ -97,8 +102,10 @@ def measure(side: str, n: int, directory: Path) -> tuple[float, float]:
 def study(directory: Path, n: int) -> None:
     (directory / "scripts").mkdir()
     (directory / "config").mkdir()
-    (directory / "scripts/model.py").write_text("def simulate(p):\n    return {'y': p['a']}\n")
-    (directory / "config/config.yaml").write_text(CONFIG.format(n=n, more=""))
+    (directory / "scripts/model.py").write_text(
+        "def simulate(p):\n    return {'y': p['a']}\n", encoding="utf-8"
+    )
+    (directory / "config/config.yaml").write_text(CONFIG.format(n=n, more=""), encoding="utf-8")
 
 
 def benchmark(n: int, repeat: int) -> dict[str, list[tuple[float, float]]]:
@@ -121,7 +128,9 @@ def benchmark(n: int, repeat: int) -> dict[str, list[tuple[float, float]]]:
             grown = Path(name, f"grown{number}")
             subprocess.run(["cp", "-rl", str(done), str(grown)], check=True)
             (grown / "config/config.yaml").unlink()
-            (grown / "config/config.yaml").write_text(CONFIG.format(n=n, more=TEN_MORE))
+            (grown / "config/config.yaml").write_text(
+                CONFIG.format(n=n, more=TEN_MORE), encoding="utf-8"
+            )
             found["plan of ten more"].append(measure("plan of ten more", n, grown))
     return found
 

@@ -99,10 +99,12 @@ def numbers(found: dict[str, dict[int, Cost]]) -> list[str]:
 
 def machine() -> str:
     """What this ran on, in words."""
-    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    names = re.findall(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     versions = ", ".join(f"{name} {version(name)}" for name in VERSIONS)
-    said = subprocess.run(["parallel", "--version"], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        ["parallel", "--version"], capture_output=True, check=True, encoding="utf-8"
+    )
     return (
         f"{os.cpu_count()} cores ({names[0] if names else platform.machine()}), {memory:.0f} GB, "
         f"{platform.system()} {platform.release().split('-')[0]}; "

@@ -98,9 +98,9 @@ class Study:
         self.faults: list[float] = []
         for name in ("config", "scripts", "times"):
             (self.path / name).mkdir()
-        (self.path / "config/config.yaml").write_text(CONFIG)
+        (self.path / "config/config.yaml").write_text(CONFIG, encoding="utf-8")
         for name in ("scripts/model.py", "model.py"):
-            (self.path / name).write_text(MODEL)
+            (self.path / name).write_text(MODEL, encoding="utf-8")
 
     def start(self) -> subprocess.Popen:
         self.starts += 1
@@ -130,7 +130,7 @@ class Study:
     def events(self) -> Iterator[tuple[str, int, float, int]]:
         """s(tarted) or e(nded), which task, when, in which process."""
         for file in (self.path / "times").iterdir():
-            for line in file.read_text().splitlines():
+            for line in file.read_text(encoding="utf-8").splitlines():
                 kind, n, when = line.split()
                 yield kind, int(n), float(when), int(file.stem)
 

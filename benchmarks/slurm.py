@@ -56,7 +56,7 @@ def on_slurm(command: list[str], directory: Path) -> Cost:
 def cpu_since(start: str) -> float:
     """CPU seconds of all jobs since then; with -X, sacct leaves out those of their steps."""
     ask = ["sacct", "-nP", "-S", start, "-o", "JobID,TotalCPU"]
-    said = subprocess.run(ask, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(ask, capture_output=True, check=True, encoding="utf-8").stdout
     fields = [line.split("|") for line in said.split()]
     return sum(seconds(text) for job, text in fields if "." not in job)
 

@@ -115,7 +115,7 @@ def write(directory: Path, **files: str) -> None:
         path = directory / FILES[name]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # it may be a hard link
-        path.write_text(dedent(text))
+        path.write_text(dedent(text), encoding="utf-8")
 
 
 FILES = {
@@ -128,9 +128,9 @@ FILES = {
 
 def put_between_marks(file: Path, text: str) -> None:
     """Put a text between the two marks of a page, in the place of what is there."""
-    before, rest = file.read_text().split("<!-- begin -->")
+    before, rest = file.read_text(encoding="utf-8").split("<!-- begin -->")
     after = rest.split("<!-- end -->")[1]
-    file.write_text(f"{before}<!-- begin -->\n{text}\n<!-- end -->{after}")
+    file.write_text(f"{before}<!-- begin -->\n{text}\n<!-- end -->{after}", encoding="utf-8")
 
 
 def shown(rows: Callable[[int], list[Row]], doc: str) -> None:

@@ -72,5 +72,5 @@ def binomial(n: int, p: float, uniform: float) -> int:
 
 def read_observed(path: Path) -> np.ndarray:
     """The observed numbers, day by day."""
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return np.array([int(row["confined_to_bed"]) for row in csv.DictReader(file)])

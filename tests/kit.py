@@ -91,15 +91,15 @@ class Study:
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         """snakemake at work here, leader of its process group, output in output.txt."""
-        with (self.path / "output.txt").open("w") as output:
+        with (self.path / "output.txt").open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 [*SNAKEMAKE, "--cores", "2", *arguments],
                 cwd=self.path,
                 env=environment(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                text=True,
                 start_new_session=True,
+                encoding="utf-8",
             )
         try:
             yield process
@@ -120,7 +120,12 @@ class Study:
     def verb(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "snakestudy", *arguments]
         return subprocess.run(
-            command, cwd=self.path, env=environment(), capture_output=True, text=True, check=True
+            command,
+            cwd=self.path,
+            env=environment(),
+            capture_output=True,
+            check=True,
+            encoding="utf-8",
         ).stdout
 
     def copy(self, path: Path) -> Study:
@@ -149,7 +154,7 @@ class Study:
     def ran(self) -> Counter:
         """How often each task ran since the last call."""
         file = self.path / "ran.txt"
-        lines = file.read_text().split() if file.exists() else []
+        lines = file.read_text(encoding="utf-8").split() if file.exists() else []
         file.unlink(missing_ok=True)
         return Counter(lines)
 
@@ -179,7 +184,7 @@ class Warm:
 
     def run(self, cwd: Path, *arguments: str, timeout: float = 300) -> tuple[int, str]:
         """Exit status (-N for signal N) and output of `snakemake -s OURS arguments`."""
-        with tempfile.NamedTemporaryFile("r+") as output:
+        with tempfile.NamedTemporaryFile("r+", encoding="utf-8") as output:
             request = {
                 "arguments": [*SNAKEMAKE[3:], *arguments],
                 "cwd": str(cwd),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 from kit import CONFIG, Study
@@ -25,18 +24,6 @@ def test_state_of_another_manifest_says_nothing_of_the_status(
     tasks.main(["results"])
     table = study.tasks()
     assert list(zip(table["a"], table["status"], strict=True)) == wanted
-
-
-def test_copies_that_users_made_of_outputs_stay(
-    finished: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outputs = finished.path / "results/fit"
-    for name in ("mine", "00009"):
-        shutil.copy2(outputs / "00000.parquet", outputs / f"{name}.parquet")
-    monkeypatch.chdir(finished.path)
-    tasks.main(["results"])
-    names = sorted(path.stem for path in outputs.iterdir())
-    assert names == ["00000", "00001", "00009", "mine"]
 
 
 def test_tasks_are_in_the_order_of_the_design_whatever_their_chunks_are_called(

@@ -12,4 +12,4 @@ rule tasks:
         "<logs>/tasks.log",
     localrule: True
     shell:
-        snakefile.command("tasks", context.layout.results) + " 2> {log:q}"
+        snakefile.command("tasks", context.layout.results) + " 2>&1 | tee {log:q} >&2"

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def read_json(path: Path, otherwise: Any = None) -> Any:
     """What a file of JSON holds, or else, if it cannot be read, what is given."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return otherwise
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    write_bytes(path, json.dumps(value, ensure_ascii=False).encode())
+    """Write JSON whole or not at all; half a character, as in a path of odd bytes, is escaped."""
+    write_bytes(path, json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

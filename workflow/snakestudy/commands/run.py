@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         text = f"chunk {manifest.stem}: {reason}" if stopped else f"snakestudy: {for_users(reason)}"
         print(text, file=sys.stderr)
         if is_on_cluster():  # Snakemake shows this log of a job that failed there
-            with log.open("a") as file:
+            with log.open("a", encoding="utf-8") as file:
                 print(text, file=file)
         return 1
     finally:

@@ -118,7 +118,7 @@ def report(result: Result, directory: Path) -> str:
     for name in ("stdout.log", "stderr.log"):
         log = directory / name
         if log.exists() and log.stat().st_size:
-            lines += [f"{name}:", *log.read_text(errors="replace").splitlines()]
+            lines += [f"{name}:", *log.read_text(encoding="utf-8", errors="replace").splitlines()]
     state = f"failed: {result.error}" if result.error else "succeeded"
     lines.append(f"{state} after {result.seconds:.3g} s; its files are in {directory}")
     for metric, (count, columns) in result.metrics.items():

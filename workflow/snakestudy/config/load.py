@@ -56,7 +56,9 @@ def load(file: str, overrides: Mapping[str, Any], previous: Previous | None) -> 
             "is no expression", key="--config redo", value=overrides["redo"], fix="Write R0 > 3."
         )
     values = {key: value for key, value in overrides.items() if key not in invocation}
-    key = digest(text + SCHEMA.read_text() + json.dumps(values, sort_keys=True, default=str))
+    key = digest(
+        text + SCHEMA.read_text(encoding="utf-8") + json.dumps(values, sort_keys=True, default=str)
+    )
     if previous and previous.config_digest == key:
         config = previous.config
     else:

@@ -22,7 +22,9 @@ def schema() -> dict[str, Any]:
     import yaml  # not needed by the processes that run tasks
 
     # PyYAML is not built with libyaml everywhere; where it is, that saves half a tenth of a second.
-    return yaml.load(SCHEMA.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return yaml.load(
+        SCHEMA.read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    )
 
 
 def with_defaults(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:

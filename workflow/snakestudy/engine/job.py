@@ -30,7 +30,7 @@ def of_this_job() -> float | None:
         environment = {**os.environ, "SLURM_TIME_FORMAT": "%s"}
         try:
             told = subprocess.run(
-                ask, env=environment, capture_output=True, text=True, timeout=60
+                ask, env=environment, capture_output=True, timeout=60, encoding="utf-8"
             ).stdout
         except (OSError, subprocess.TimeoutExpired):
             return None

@@ -19,7 +19,7 @@ def read_site() -> dict[str, Any]:
     Raises:
         UserError: if the file is no mapping of names to numbers and words.
     """
-    text = _FILE.read_text() if _FILE.exists() else ""
+    text = _FILE.read_text(encoding="utf-8") if _FILE.exists() else ""
     from snakestudy.config.yaml12 import read_yaml  # jobs do without
 
     lines = (line.partition("#")[0].strip() for line in text.splitlines())

@@ -142,7 +142,7 @@ class Planner:
         layout = self.layout if study is None else find_study(Path(study)).layout(Path(study))
         digest = self.current.provenance.digest if study is None else None
         states = sorted(layout.store.glob("*/state.json"))
-        return [digest, layout.newest_plan(), [path.read_text() for path in states]]
+        return [digest, layout.newest_plan(), [path.read_text(encoding="utf-8") for path in states]]
 
     def _found(self, spec: Mapping[str, Any]) -> ParameterColumns:
         """The sets that `values_from` takes from results."""

@@ -39,7 +39,7 @@ def publish_proposal(proposal: Path, layout: Layout) -> None:
 def basis_of(layout: Layout) -> str:
     """The digest of all that a plan was made from and that may move: records, states."""
     states = sorted(layout.store.glob("*/state.json"))
-    texts = [(str(path), path.read_text()) for path in states]
+    texts = [(str(path), path.read_text(encoding="utf-8")) for path in states]
     return digest_of([layout.newest_plan(), texts])
 
 
@@ -55,7 +55,7 @@ def republish_record(layout: Layout) -> None:
 def _read_proposal(proposal: Path, layout: Layout) -> PlanRecord:
     file = proposal / "record.json"
     try:
-        values = json.loads(file.read_text())
+        values = json.loads(file.read_text(encoding="utf-8"))
     except OSError:
         raise UserError("this plan is out of date", fix="Run snakemake again.") from None
     if values.pop("basis") != basis_of(layout):

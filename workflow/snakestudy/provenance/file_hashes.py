@@ -27,7 +27,7 @@ class FileHashes:
     @classmethod
     def load(cls, path: Path) -> FileHashes:
         try:
-            held = json.loads(path.read_text())
+            held = json.loads(path.read_text(encoding="utf-8"))
             return cls(held["files"], design=held["design"])
         except (OSError, ValueError, KeyError, TypeError):
             return cls()

@@ -13,7 +13,9 @@ PATHS = ("config", "scripts")  # what is committed
 def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = ["git", *arguments]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            command, capture_output=True, timeout=60, encoding="utf-8", errors="replace"
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(command, 1, "", str(error))
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-from pathlib import Path
-
 from snakestudy.layout import Layout
 from snakestudy.provenance import git
 from snakestudy.provenance.environment import changes_in_words, environment
@@ -13,6 +10,7 @@ from snakestudy.results.current import CurrentStudy
 from snakestudy.results.outcome import first_failures, unread_in_words
 from snakestudy.results.progress import TaskCounts, count_tasks
 from snakestudy.storage.documents import PlanRecord
+from snakestudy.storage.lock import is_held
 
 _MOST = 6  # changes of the environment named one by one
 
@@ -30,7 +28,7 @@ def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -
         more = f", and {len(moved) - _MOST} more" if len(moved) > _MOST else ""
         lines.append(f"  changed since that plan: {', '.join(moved[:_MOST])}{more}")
     if counts.unfinished:
-        visited = sum(_is_visited(layout.chunk_store(chunk)) for chunk in counts.unfinished)
+        visited = sum(is_held(layout.chunk_store(chunk)) for chunk in counts.unfinished)
         number = len(counts.unfinished)
         lines.append(f"  chunks unfinished: {number}, of which visited now: {visited}")
     if counts.failure:
@@ -61,15 +59,3 @@ def _stale_in_words(counts: TaskCounts, current: CurrentStudy) -> list[str]:
         words += [*step.changes_of(digests), *step.metric_changes_of(digests)]
     why = f": {'; '.join(words)}" if words else ""
     return [f"  stale rows are made again by the next snakemake{why}"]
-
-
-def _is_visited(store: Path) -> bool:
-    """Whether a job holds a chunk's lock."""
-    try:
-        with (store / "lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True

@@ -10,11 +10,11 @@ import pyarrow as pa
 from pyarrow import compute
 
 from snakestudy.errors import UserError
-from snakestudy.layout import ONLY_STEP, RESERVED_METRICS, Layout, metadata_table
+from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import all_succeeded, finished_state
-from snakestudy.storage.chunk_store import footer_in
-from snakestudy.storage.documents import ChunkEntry, Footer, PlanRecord
+from snakestudy.results.unowned import clear_unowned
+from snakestudy.storage.documents import ChunkEntry, Footer
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.record import planned_study
@@ -36,7 +36,7 @@ def make_task_table(layout: Layout) -> None:
     back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
-    _remove_unowned(layout, record)
+    clear_unowned(layout, record)
     for table in tables:
         _unify([layout.output(table, chunk) for chunk in record.chunks])
     footer = Footer(record.study, record.plan, "tasks")
@@ -109,29 +109,6 @@ def _unify(paths: Sequence[Path]) -> None:
         stat = path.stat()
         write(cast_to(read(path), schema), path, footer_of(own))
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def _remove_unowned(layout: Layout, record: PlanRecord) -> None:
-    """Remove from results/ the files of ours that no active chunk, metric or step owns."""
-    owned = {*record.metrics, *map(metadata_table, record.steps)}
-    directories = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]
-    for directory in directories:
-        table = str(directory.relative_to(layout.results))
-        if table in RESERVED_METRICS:
-            continue
-        for path in directory.glob("*.parquet"):
-            if table in owned and path.stem in record.chunks:
-                continue
-            if _lies_where_it_was_written(path, table):  # no copy of the users'
-                path.unlink()
-        if table not in owned and not any(directory.iterdir()):
-            directory.rmdir()
-
-
-def _lies_where_it_was_written(path: Path, table: str) -> bool:
-    footer = footer_in(schema_of(path), path)
-    written = metadata_table(footer.step) if footer.table == "metadata" else footer.table
-    return (footer.chunk, written) == (path.stem, table)
 
 
 def _parameters_first(schemas: list[pa.Schema]) -> pa.Schema:

@@ -35,7 +35,7 @@ class PlanNotes:
 
     def stop(self, why: str) -> None:
         """Let this and all other visits of the plan end."""
-        self._stop.write_text(why)
+        self._stop.write_text(why, encoding="utf-8", errors="backslashreplace")
 
     def raise_if_stopped(self) -> None:
         """
@@ -43,4 +43,4 @@ class PlanNotes:
             Stopped: if the plan is, by this visit or another.
         """
         if self._stop.exists():
-            raise Stopped(f"plan {self._plan} is stopped: {self._stop.read_text()}")
+            raise Stopped(f"plan {self._plan} is stopped: {self._stop.read_text(encoding='utf-8')}")

@@ -130,4 +130,4 @@ def is_made_by(note: dict[str, Any], digest: str) -> bool:
 
 
 def _write_note(directory: Path, note: dict[str, Any]) -> None:
-    (directory / "task.json").write_text(json.dumps(note))
+    (directory / "task.json").write_text(json.dumps(note), encoding="utf-8")

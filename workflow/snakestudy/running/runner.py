@@ -174,7 +174,7 @@ class Runner:
         """
         context = self.context
         os.chdir(directory)  # for functions, which run here, and for programs, started from here
-        (directory / "params.json").write_text(json.dumps(nest(spec.values)))
+        (directory / "params.json").write_text(json.dumps(nest(spec.values)), encoding="utf-8")
         values = values_of(context.task, spec)
         shared = context.runs / "shared"
         files, continues = context.files, context.continues

@@ -6,22 +6,19 @@ file a metric; it appears by a rename. A task's last row wins.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from snakestudy.errors import UserError
-from snakestudy.files import HOST
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.storage.documents import Footer
+from snakestudy.storage.lock import hold
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.task_rows import READ, TaskRow, as_rows
 from snakestudy.tables.arrow import (
@@ -50,29 +47,9 @@ class Store:
     def parts(self) -> Path:
         return self.directory / "parts"
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the chunk; the system lets go when the holder dies.
-
-        Raises:
-            UserError: if another process holds it.
-        """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                raise UserError(
-                    f"chunk {self.directory.name} is being visited by another job "
-                    f"({file.read().strip() or 'unknown'})",
-                    fix="Wait for it to end, or end it; then run snakemake again.",
-                ) from None
-            file.truncate(0)
-            job = os.environ.get("SLURM_JOB_ID")
-            file.write(f"host {HOST}, process {os.getpid()}{f', job {job}' if job else ''}")
-            file.flush()
-            yield
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the chunk, as long as nobody else does (`storage.lock`)."""
+        return hold(self.directory)
 
     def part_numbers(self) -> list[int]:
         """The parts that are there, oldest first."""

@@ -19,7 +19,7 @@ def load_record(layout: Layout) -> PlanRecord | None:
     paths = [path for path in (layout.kept_record(plan), layout.record(plan)) if path.exists()]
     for path in paths:
         try:
-            record = PlanRecord.of(json.loads(path.read_text()), str(path))
+            record = PlanRecord.of(json.loads(path.read_text(encoding="utf-8")), str(path))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if record.plan == plan:

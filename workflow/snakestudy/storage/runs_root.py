@@ -53,7 +53,7 @@ def check(root: str | None, study: str, layout: Layout) -> Path | None:
 def link(target: Path, layout: Layout) -> None:
     """Make runs/ lead to a directory; what `check` has found right."""
     target.mkdir(parents=True, exist_ok=True)
-    (target / _OWNER).write_text(str(Path.cwd()))
+    (target / _OWNER).write_bytes(os.fsencode(Path.cwd()))
     if not layout.runs.is_symlink():
         if layout.runs.exists():
             layout.runs.rmdir()
@@ -63,6 +63,6 @@ def link(target: Path, layout: Layout) -> None:
 
 def _owner(target: Path) -> Path | None:
     try:
-        return Path((target / _OWNER).read_text())
+        return Path(os.fsdecode((target / _OWNER).read_bytes()))
     except OSError:
         return None

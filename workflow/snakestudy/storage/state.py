@@ -70,7 +70,7 @@ class State:
         """
         file = directory / "state.json"
         try:
-            values = json.loads(file.read_text())
+            values = json.loads(file.read_text(encoding="utf-8"))
             if check_format(values, str(file)) < 1:
                 values["steps"] = {ONLY_STEP: [values.pop("limits"), values.pop("rows")]}
             steps = {name: _step_state(*step) for name, step in values["steps"].items()}
