@@ -1,4 +1,4 @@
-"""Studies run in a process without what shells give: standard streams, a home, a temporary place."""
+"""Studies run without what shells give: standard streams, a home, a temporary place."""
 
 from __future__ import annotations
 

@@ -48,7 +48,9 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
         from snakestudy.running.isolated import IsolatedRunner
 
         file = scratch_path.with_suffix(".result").open("w+b")
-        runner: Runner = IsolatedRunner(context, scratch, file, lambda: _begin_fork(ending))
+        runner: Runner = IsolatedRunner(
+            context, scratch, file, lambda: _begin_fork(lifeline_fd, record)
+        )
     else:
         runner = Runner(context, scratch)
     os.environ.update(runner.environment)
@@ -70,10 +72,11 @@ def _let_the_visit_decide() -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: None)
 
 
-def _begin_fork(ending: tuple[int, RunningRecord, Path]) -> None:
+def _begin_fork(lifeline: int, record: RunningRecord) -> None:
     """Make a worker's fork for one task what the worker is for many."""
     _is_child.clear()
     _let_the_visit_decide()
+    ending = (lifeline, record, None)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
 
 
@@ -191,11 +194,16 @@ def _tell_in_time(runner: Runner) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path) -> None:
-    """End this process and what it runs as soon as the visit is gone, however it went."""
+def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path | None) -> None:
+    """End this process and what it runs as soon as the visit is gone, however it went.
+
+    Args:
+        scratch: what goes with it; the directory of all workers, which no fork of one removes.
+    """
     os.read(lifeline, 1)
     record.freeze()  # a function whose children are killed ends, and the next task would begin
     process.kill_descendants()
     note_end(Path())  # where a task runs that has a run directory
-    shutil.rmtree(scratch, ignore_errors=True)
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)
