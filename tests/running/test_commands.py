@@ -303,7 +303,7 @@ def test_metrics_are_read_from_files_and_what_is_wrong_with_one_fails_its_task_o
     unread = {
         "table": {"no file", "ragged", "column", "no rows"},
         "curve": {"reader"},
-        **dict.fromkeys(("energy", "first", "every"), {"no match"}),
+        **{name: {"no match"} for name in ("energy", "first", "every")},
     }
 
     def rows(metric: str, *columns: str) -> list[tuple]:

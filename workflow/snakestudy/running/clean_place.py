@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
 # Those that programs handle. Python's own function makes enums and takes ten times as long.
 _SIGNALS = tuple(
-    getattr(signal, f"SIG{name}")
-    for name in ("HUP", "INT", "USR1", "USR2", "PIPE", "ALRM", "TERM", "CHLD")
+    getattr(signal, f"SIG{name}") for name in ("HUP", "INT", "TERM", "ALRM", "USR1", "USR2")
 )
 _locale: Any = importlib.import_module("_locale")  # the module of Python's imports more
 _handler_of = importlib.import_module("_signal").getsignal

@@ -43,6 +43,8 @@ class FunctionCall:
         self._function: Callable[..., Any] | None = None
         self._place: CleanPlace | None = None  # as it is once the function's module is there
         self._memory = _PeakMemory()
+        self._is_fork = False  # of this process, made by the task that runs
+        os.register_at_fork(after_in_child=self._note_fork)
 
     def __call__(self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result) -> Any:
         """What the function returns; what it prints goes to its run directory, if it has one.
@@ -60,7 +62,7 @@ class FunctionCall:
     def _returned(
         self, spec: TaskSpec, directory: Path | None, attempt: int, result: Result
     ) -> Any:
-        place, pid = self._place, os.getpid()
+        place, self._is_fork = self._place, False
         try:
             if place is None:
                 place = self.load(task_environment(spec, directory, attempt))
@@ -77,12 +79,15 @@ class FunctionCall:
             result.error = error_line(error)
         finally:
             restore_streams()
-            if os.getpid() != pid:  # forked by the task, it came back
+            if self._is_fork:  # it came back
                 os._exit(1 if result.error else 0)
             if place is not None:
                 place.restore()
             result.max_rss_mb = self._memory.peak_mb()
         return None
+
+    def _note_fork(self) -> None:
+        self._is_fork = True
 
     def _called(self, values: dict[str, Any]) -> Any:
         assert self._function is not None
