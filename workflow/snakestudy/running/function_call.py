@@ -7,7 +7,6 @@ import os
 import resource
 import time
 import traceback
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from snakestudy.running.environment import configured_environment, task_environm
 from snakestudy.running.result import error_line
 from snakestudy.running.signals import Interrupted
 from snakestudy.running.streams import prints_to, restore_streams
+from snakestudy.tables.settled import settled
 from snakestudy.values import nest
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class FunctionCall:
 
     def _called(self, values: dict[str, Any]) -> Any:
         assert self._function is not None
-        return complete(self._function(values))
+        return settled(self._function(values))
 
     def _put_environment(
         self, place: CleanPlace, spec: TaskSpec, directory: Path | None, attempt: int
@@ -118,31 +118,6 @@ class FunctionCall:
         self._function = load_function(str(study / str(self._context.task.function)), study)
         self._place = CleanPlace()
         return self._place
-
-
-def complete(returned: Any) -> Any:
-    """What a function returned, once what it left to be run has run: its errors are the task's."""
-    kind = type(returned)
-    if kind is dict:
-        if _UNFINISHED.isdisjoint(map(type, returned.values())):
-            return returned
-        return {name: complete(value) for name, value in returned.items()}
-    if kind is types.GeneratorType:
-        return list(returned)
-    if kind is types.CoroutineType or kind is types.AsyncGeneratorType:
-        import asyncio
-
-        return complete(asyncio.run(_awaited(returned)))
-    return returned
-
-
-_UNFINISHED = {types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType}
-
-
-async def _awaited(returned: Any) -> Any:
-    if isinstance(returned, types.AsyncGeneratorType):
-        return [item async for item in returned]
-    return await returned
 
 
 _PLAIN = {int, float, str, bool, type(None)}

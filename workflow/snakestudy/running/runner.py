@@ -97,7 +97,7 @@ class Runner:
             place = directory or self._enter_scratch(attempt)
             returned = self._call(spec, directory, result.attempt, result)
             if result.error is None:
-                self._read(result, returned, place)
+                self._read(result, returned, place, spec)
         except (Stopped, Interrupted):
             raise
         except RowError as error:
@@ -127,7 +127,7 @@ class Runner:
         as_then = {name: note[name] for name in FIELDS}
         result = Result(**{**as_then, "error": None, "digest": spec.reread})
         try:
-            self._read(result, None, directory)
+            self._read(result, None, directory, spec)
         except RowError as error:
             result.error = str(error)
         note_result(self.context, spec, result, directory)
@@ -151,9 +151,9 @@ class Runner:
         except OSError as error:
             result.error = result.error or error_line(error)
 
-    def _read(self, result: Result, returned: Any, directory: Path) -> None:
+    def _read(self, result: Result, returned: Any, directory: Path, spec: TaskSpec) -> None:
         """Take the rows of each metric; one that cannot be read is the task's failure."""
-        result.metrics, unread = self._metrics.rows(returned, directory)
+        result.metrics, unread = self._metrics.rows(returned, directory, spec)
         if unread:
             result.error = "; ".join(dict.fromkeys(unread.values()))
             result.digest = str(RowDigest.parse(result.digest).with_unread(unread))
