@@ -14,7 +14,7 @@ from snakestudy.design.columns import Column
 from snakestudy.design.design import Design
 from snakestudy.errors import UserError
 from snakestudy.planning.model import ChunkReview, PlanContext, run_dirs_of
-from snakestudy.provenance.row_digest import RowDigest, needs_run
+from snakestudy.provenance.row_digest import Reason, RowDigest, needs_run
 from snakestudy.storage.documents import ChunkEntry, ManifestSpec, StepSpec
 from snakestudy.storage.manifest import Manifest, encoded
 from snakestudy.tables.task_ids import as_texts
@@ -96,7 +96,8 @@ class ManifestBuilder:
         if keeps:
             wanted = self.context.current.spec(spec)
             stale = [RowDigest.parse(row.digest) for row in review.stale]
-            unread = [RowDigest.parse(row.digest) for row in review.unread]
+            successes = [row for row in review.unread if row.status == "success"]
+            unread = [RowDigest.parse(row.digest) for row in successes]
             digests.update(digest.made_by for digest in stale)
             lacking = (d for d in stale + unread if not wanted.has_metrics(d))
             readings.update(digest.reading for digest in lacking)
@@ -145,7 +146,8 @@ class ManifestBuilder:
         begun = {
             task_id: row.attempt
             for task_id, row in rows.items()
-            if row.status != "success" and needs_run(row, spec, max_attempt=max_attempt)
+            if row.status != "success"
+            and needs_run(row, spec, max_attempt=max_attempt) not in (None, Reason.UNREAD)
         }
         if not begun:
             return _constant(tries, len(existing.manifest.task_codes))

@@ -190,8 +190,8 @@ class ChunkReview:
     Attributes:
         active: which of its tasks the design has.
         stale: rows of successes that run again, as what made them has changed.
-        unread: rows that lack a metric, or have an old reading of it; `unread_lost`: those of
-            them without a run directory to read it from.
+        unread: rows that lack a metric, or have an old reading of it, be it one that failed;
+            `unread_lost`: those successes among them without a run directory to read it from.
         failed: rows of failures to be tried again.
         missing: active tasks without a row.
         new_inputs: rows whose tasks' own input files changed.
@@ -221,7 +221,7 @@ class ChunkReview:
 
 
 def run_dirs_of(study: Study) -> str:
-    """`run_dirs` with auto resolved: none for a function that has no files, else keep.
+    """`run_dirs` with auto resolved to keep, but for a function that has no files at its start.
 
     Raises:
         UserError: if tasks are to continue from files that are not kept.
@@ -235,4 +235,4 @@ def run_dirs_of(study: Study) -> str:
     if choice != "auto":
         return choice
     has_files = any(not t.function or t.inputs or t.restart == "continue" for t in tasks)
-    return "keep" if has_files else "none"
+    return "keep" if has_files else "auto"

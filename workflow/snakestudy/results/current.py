@@ -57,10 +57,12 @@ class CurrentStep:
 
     def metric_changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
         """Metrics that rows with these digests lack as they are read now, in words."""
-        has = [dict(digest.metrics) for digest in digests]
-        wanted = self.provenance.metrics.items()
-        names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
-        return [f"metric {name} is new or read in another way" for name in names]
+        digests, wanted = list(digests), self.provenance.metrics
+        has = [digest.tried for digest in digests]
+        new = sorted(n for n, how in wanted.items() if any(h.get(n) != how for h in has))
+        gone = sorted({n for digest in digests for n in digest.unread.keys() - wanted.keys()})
+        words = [f"metric {name} is new or read in another way" for name in new]
+        return words + [f"metric {name}, which could not be read, is no more" for name in gone]
 
     def max_attempt(self, limits: str | None) -> float:
         """The highest attempt that a failed task may make; limits: those when it failed."""
