@@ -137,6 +137,7 @@ def _write_record(record: PlanRecord, proposal: Path, layout: Layout) -> None:
     record = replace(record, time=now, environment=environment(), commit=git.commit())
     kept = layout.kept_record(record.plan)
     kept.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(layout.plan_number, str(record.plan).encode())
     write_json(kept, record.to_json())
     republish_record(layout)
 
