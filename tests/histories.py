@@ -31,12 +31,11 @@ from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import count_tasks
-from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.record import planned_study
 
 Event = tuple[str, int, int]
 
-VALUE = '''
+VALUE = """
 def value(a, v, kind):
     number = a * 1000 + v
     odd = a % 2 == 1
@@ -49,9 +48,9 @@ def value(a, v, kind):
         "null": None if odd else number,
         "half": number if odd else number + 0.5,
     }[kind]
-'''
+"""
 KINDS = ("int", "float", "text", "digits", "mixed", "null", "half")
-MODEL = '''
+MODEL = """
 import os, time
 
 def simulate(p):
@@ -64,7 +63,7 @@ def simulate(p):
         raise ValueError("told to")
     row = {NAME: value(p["a"], V, KIND)}
     return {name: row for name in METRICS}
-'''
+"""
 CONFIG = """\
 study: model
 design: {grid: {a: [%s]}}
@@ -117,7 +116,7 @@ class World:
 
     study: Study
     values: list[int] = field(default_factory=lambda: [1, 2, 3, 4])
-    code: Code = Code()
+    code: Code = field(default_factory=Code)
     comment: int = 0
     failing: set[int] = field(default_factory=set)
     rows: dict[int, set[Row | None]] = field(default_factory=dict)
@@ -208,8 +207,10 @@ class World:
     def cure(self, said: str) -> None:
         """Do what is said in such cases: delete what it says shall be deleted."""
         for line in (said + self.check_or_nothing()).splitlines():
-            if "elete it" in line:
-                for name in re.findall(r"results/[\w./-]+", line):
+            if "elete " in line:
+                words = line.partition("elete results/")[1:]
+                named = "results/" + words[1] if words[0] else line
+                for name in re.findall(r"results/[\w./-]+", named):
                     path = self.study.path / name.rstrip(".:")
                     if path.is_file() or path.is_symlink():
                         path.unlink()
@@ -300,7 +301,8 @@ class World:
             rows = {r for r in self.of(a) if r and r.status == "success"}
             if len({r.code for r in rows}) > 1:
                 return  # not known which
-            wanted.update({a: r for r in rows if metric in r.code.metrics})
+            if row := next((r for r in rows if metric in r.code.metrics), None):
+                wanted[a] = row
         if not wanted and not files:
             return
         tables = [parquet.ParquetFile(file).read() for file in files]

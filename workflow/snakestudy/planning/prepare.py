@@ -95,7 +95,7 @@ def prepare(
     Raises:
         UserError: for a bad configuration, with nothing written.
     """
-    record = load_record(layout)
+    record = load_record(layout, keep=not dry_run)
     study = load(configfile, overrides, record)
     if not dry_run:
         back_to_now(layout.output_files())
