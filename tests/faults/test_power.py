@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from kit import Study
 
-from snakestudy.storage.chunk_store import Store, footer_in
+from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.part_tables import footer_in
 from snakestudy.tables.arrow import read
 
 

@@ -283,7 +283,7 @@ def test_values_come_through_a_manifest_unchanged(tmp_path: Path, name: str, nul
     manifest.save(tmp_path / "00001.parquet")
     found = Manifest.load(tmp_path / "00001.parquet")
     assert same(found.values("a"), values)
-    assert found.parameters == ["a", "other.b"]
+    assert found.parameters == ("a", "other.b")
     assert found.ids == [task_id({"a": value, "other.b": 0}) for value in values]
     assert found.hash == manifest.hash
 

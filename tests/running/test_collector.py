@@ -19,7 +19,8 @@ from snakestudy.running.collector import Collector
 from snakestudy.running.context import RunContext
 from snakestudy.running.plan_notes import FIRST, PlanNotes
 from snakestudy.running.progress import Progress
-from snakestudy.running.result import FIELDS, BatchResult, MetricRows, Result, fields_of
+from snakestudy.running.result import FIELDS, BatchResult, Result, fields_of
+from snakestudy.running.row_buffer import MetricRows
 from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
@@ -71,7 +72,7 @@ def collect(layout: Layout, on_failure: str = "continue", **change: Any) -> Coll
 
 def of(index: int, error: str | None = None, exit_code: int = 0, **rest: Any) -> BatchResult:
     result = Result(1.0, 2.0, 4, exit_code, error, 5.0, "host", "digest")
-    metrics = {} if error else {"fit": MetricRows([index], [2], {"y": [index, index]})}
+    metrics = {} if error else {"fit": MetricRows([index], [2], {"y": [[index, index]]})}
     return BatchResult.of([index], [fields_of(result)], metrics=metrics, **rest)
 
 

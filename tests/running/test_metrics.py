@@ -21,7 +21,7 @@ from pyarrow import feather, parquet
 
 from snakestudy.config.study import Metric
 from snakestudy.errors import RowError
-from snakestudy.running.metrics import RowBuffer, by_metric, read_metric
+from snakestudy.running.metrics import by_metric, read_metric
 from snakestudy.tables.rows import as_columns
 
 Columns = dict[str, list[Any]]
@@ -227,28 +227,6 @@ def test_column_may_have_the_name_of_the_only_metric(value: Any) -> None:
 def test_return_that_fits_no_metric_is_refused(returned: Any, metrics: list, words: str) -> None:
     with pytest.raises(RowError, match=words):
         by_metric(returned, metrics)
-
-
-# RowBuffer
-
-
-def test_buffer_fills_columns_that_tasks_lack_with_null() -> None:
-    buffer = RowBuffer()
-    for rows in ([{"x": 1}], {}, {"y": [2, 3]}, [], {"x": [4], "z": [5]}, {"x": [], "y": []}):
-        buffer.add(*as_columns(rows, set()))
-    assert buffer.counts == [1, 1, 2, 0, 1, 0]
-    assert buffer.columns == {
-        "x": [1, None, None, None, 4],
-        "y": [None, None, 2, 3, None],
-        "z": [None, None, None, None, 5],
-    }
-
-
-def test_buffer_does_not_keep_the_lists_of_its_tasks() -> None:
-    buffer, own = RowBuffer(), {"x": [1]}
-    buffer.add(1, own)
-    buffer.add(1, {"x": [2]})
-    assert (own, buffer.columns) == ({"x": [1]}, {"x": [1, 2]})
 
 
 # read_metric

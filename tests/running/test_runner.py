@@ -21,6 +21,7 @@ from snakestudy.running.result import RUNNING_RECORD, Result
 from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.worker import RunningRecord, run_slice
+from snakestudy.tables.pieces import as_list
 
 MADE = "0123456789abcdef"  # digest of what ran
 READERS = """\
@@ -318,7 +319,9 @@ def test_worker_hands_over_what_is_done_after_half_a_second(
     result = run_slice(Runner(job, scratch), batch, scratch, record)
     assert result.index == [5, 6, 7]
     assert (result.error, result.stopped, result.is_late) == ([None] * 3, None, False)
-    assert result.metrics["fit"] == ([5, 6, 7], [1, 1, 1], {"y": [1, 1, 1]})
+    indices, counts, columns = result.metrics["fit"]
+    assert (indices, counts) == ([5, 6, 7], [1, 1, 1])
+    assert list(map(as_list, columns["y"])) == [[1, 1, 1]]
     late = Runner(replace(job, deadline=time.time() - 1), scratch)
     result = run_slice(late, batch, scratch, record)
     assert (result.index, result.error, result.is_late) == ([], [], True)

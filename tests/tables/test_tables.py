@@ -1,41 +1,36 @@
-"""Parquet tables: written whole or not at all, one type a column.
-
-Long: one table of types.
-"""
+"""Parquet tables: written whole or not at all, the type that holds others."""
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.chunk_store import Batches, Store
 from snakestudy.storage.documents import Footer
 from snakestudy.tables.arrow import (
     Unreadable,
-    array,
-    cast_to,
-    common_schema,
     common_type,
-    concat,
+    common_types,
+    describe,
     footer_of,
+    has_empty_column,
     index_in,
     read,
     rows_with,
     take_rows,
     write,
+    write_batches,
 )
 
 
 def table(**columns: Any) -> pa.Table:
-    return pa.table({name: array(values) for name, values in columns.items()})
+    return pa.table({name: pa.array(values) for name, values in columns.items()})
 
 
 # write, read
@@ -95,59 +90,9 @@ def test_footer_that_is_no_json_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# array
-
 LIST = pa.list_
 
-
-@pytest.mark.parametrize(
-    ("values", "kind", "shown"),
-    [
-        ([1, 2], pa.int64(), [1, 2]),
-        ([1, 2.5], pa.float64(), [1.0, 2.5]),
-        ([2.5, None, 1], pa.float64(), [2.5, None, 1.0]),
-        ([2**53 + 1, 0.5], pa.float64(), [float(2**53), 0.5]),
-        ([None, None], pa.null(), [None, None]),
-        ([], pa.null(), []),
-        ([True, None], pa.bool_(), [True, None]),
-        (["a", None, ""], pa.string(), ["a", None, ""]),
-        ([1, "a", None], pa.string(), ["1", "a", None]),
-        (["a", 0.1, True], pa.string(), ["a", "0.1", "true"]),
-        ([True, 1], pa.string(), ["true", "1"]),
-        ([1, True], pa.string(), ["1", "true"]),
-        ([True, 0.5], pa.string(), ["true", "0.5"]),
-        ([0.5, True], pa.string(), ["0.5", "true"]),
-        ([2**63, 1], pa.string(), [str(2**63), "1"]),
-        ([2**64], pa.string(), [str(2**64)]),
-        ([2**64, 0.5], pa.float64(), [float(2**64), 0.5]),
-        ([[1], [2, 3], []], LIST(pa.int64()), [[1], [2, 3], []]),
-        ([[1], [2.5]], LIST(pa.float64()), [[1.0], [2.5]]),
-        ([[1], None], LIST(pa.int64()), [[1], None]),
-        ([[1], ["a"]], pa.string(), ["[1]", '["a"]']),
-        ([[1], 2, None], pa.string(), ["[1]", "2", None]),
-        ([{"a": 1}, "x"], pa.string(), ['{"a": 1}', "x"]),
-    ],
-)
-def test_values_have_one_type(values: list, kind: pa.DataType, shown: list) -> None:
-    found = array(values)
-    assert found.type == kind
-    assert found.to_pylist() == shown
-
-
-def test_nan_is_not_null() -> None:
-    found = array([math.nan, None, 1])
-    assert found.type == pa.float64()
-    assert math.isnan(found[0].as_py())
-    assert found.null_count == 1
-
-
-@pytest.mark.parametrize("values", [[{}], [{}, {"a": 1}], [[{}]], [{"a": {}}]])
-def test_every_array_can_be_written(tmp_path: Path, values: list) -> None:
-    write(table(a=values), tmp_path / "t.parquet", {})
-    assert len(read(tmp_path / "t.parquet")) == len(values)
-
-
-# one_type, one_schema
+# common_type, common_types
 
 
 @pytest.mark.parametrize(
@@ -157,16 +102,25 @@ def test_every_array_can_be_written(tmp_path: Path, values: list) -> None:
         ([pa.null()], pa.null()),
         ([pa.null(), pa.int64()], pa.int64()),
         ([pa.int64(), pa.float64()], pa.float64()),
-        ([pa.int32(), pa.int64()], pa.int64()),
         ([pa.bool_(), pa.int64()], pa.string()),
         ([pa.bool_(), pa.float64()], pa.string()),
         ([pa.string(), pa.float64()], pa.string()),
         ([pa.string(), pa.null()], pa.string()),
         ([LIST(pa.int64()), LIST(pa.float64())], LIST(pa.float64())),
         ([LIST(pa.null()), LIST(pa.string())], LIST(pa.string())),
-        ([LIST(LIST(pa.int64())), LIST(LIST(pa.bool_()))], LIST(LIST(pa.string()))),
+        ([LIST(pa.int64()), LIST(pa.string())], pa.string()),
+        ([LIST(pa.int64()), LIST(LIST(pa.int64()))], pa.string()),
+        ([LIST(LIST(pa.int64())), LIST(LIST(pa.float64()))], LIST(LIST(pa.float64()))),
+        ([LIST(LIST(pa.int64())), LIST(LIST(pa.bool_()))], pa.string()),
+        ([LIST(LIST(pa.null())), LIST(LIST(pa.string()))], LIST(LIST(pa.string()))),
         ([LIST(pa.int64()), pa.int64()], pa.string()),
-        ([pa.struct({"a": pa.int64()}), pa.int64()], pa.string()),
+        ([pa.decimal128(38, 2), pa.decimal128(38, 3)], pa.decimal128(38, 3)),
+        ([pa.decimal128(38, 2), pa.float64()], pa.string()),
+        ([pa.timestamp("us"), pa.timestamp("ns")], pa.timestamp("ns")),
+        ([pa.timestamp("us", "UTC"), pa.timestamp("us", "+01:00")], pa.timestamp("us", "UTC")),
+        ([pa.timestamp("us"), pa.timestamp("us", "UTC")], pa.string()),
+        ([pa.duration("us"), pa.duration("ns")], pa.duration("ns")),
+        ([pa.date32(), pa.timestamp("us")], pa.string()),
         ([pa.timestamp("us"), pa.string()], pa.string()),
     ],
 )
@@ -175,57 +129,84 @@ def test_one_type_of(kinds: list[pa.DataType], wanted: pa.DataType) -> None:
     assert common_type(reversed(kinds)) == wanted
 
 
-def test_one_schema_has_every_column_in_order_of_appearance() -> None:
-    found = common_schema([table(b=[1], a=[None]).schema, table(a=["x"], c=[1]).schema])
-    assert found == pa.schema({"b": pa.int64(), "a": pa.string(), "c": pa.int64()})
+TYPES = st.recursive(
+    st.sampled_from(
+        [
+            pa.null(),
+            pa.bool_(),
+            pa.int64(),
+            pa.float64(),
+            pa.string(),
+            pa.binary(),
+            pa.date32(),
+            pa.timestamp("us"),
+            pa.timestamp("ns"),
+            pa.timestamp("us", "UTC"),
+            pa.timestamp("ns", "+01:00"),
+            pa.decimal128(38, 2),
+            pa.decimal128(38, 3),
+        ]
+    ),
+    lambda inner: inner.map(pa.list_),
+    max_leaves=3,
+)
 
 
-# conform, stack
+@given(st.lists(TYPES, min_size=2, max_size=5), st.data())
+def test_common_type_follows_from_what_there_is_in_whatever_order_and_groups(
+    types: list[pa.DataType], data: st.DataObject
+) -> None:
+    wanted = common_type(types)
+    assert common_type(data.draw(st.permutations(types))) == wanted
+    cut = data.draw(st.integers(1, len(types)))
+    assert common_type([common_type(types[:cut]), common_type(types[cut:])]) == wanted
+    assert common_type([*types, *types]) == wanted
+
+
+def test_common_types_have_every_column_in_order_of_appearance() -> None:
+    found = common_types([{"b": pa.int64(), "a": pa.null()}, {"a": pa.string(), "c": pa.int64()}])
+    assert list(found.items()) == [("b", pa.int64()), ("a", pa.string()), ("c", pa.int64())]
+
+
+# write_batches, describe
+
+
+def test_batches_are_one_file_that_says_what_its_columns_are_by_themselves(tmp_path: Path) -> None:
+    path, natural = tmp_path / "t.parquet", pa.schema({"a": pa.int64()})
+    tables = [pa.table({"a": ["1"]}), pa.table({"a": ["2", "3"]})]
+    write_batches(tables, tables[0].schema, path, {"x": 1}, natural=natural)
+    assert read(path).to_pydict() == {"a": ["1", "2", "3"]}
+    found = describe(path)
+    assert (found.schema.remove_metadata(), found.natural) == (tables[0].schema, natural)
+    assert found.rows == 3
+
+
+def test_batches_of_no_rows_are_a_file_with_the_columns(tmp_path: Path) -> None:
+    schema = pa.schema({"a": pa.int64()})
+    write_batches([], schema, tmp_path / "t.parquet", {})
+    found = describe(tmp_path / "t.parquet")
+    assert (found.rows, found.natural) == (0, schema)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "wanted"),
+    ("column", "is_empty"),
     [
-        ([1], [2.5], [1.0, 2.5]),
-        ([None], [2], [None, 2]),
-        ([None], ["x"], [None, "x"]),
-        ([1], ["x"], ["1", "x"]),
-        ([0.5], ["x"], ["0.5", "x"]),
-        ([True], [1], ["true", "1"]),
-        ([[1]], [[2.5], None], [[1.0], [2.5], None]),
-        ([[]], [["x"]], [[], ["x"]]),
-        ([[1]], [["x"]], [["1"], ["x"]]),
-        ([[True, None]], [[1]], [["true", None], ["1"]]),
-        ([[1]], [2], ["[1]", "2"]),
-        ([{"a": 1}], [{"b": "ü"}], ['{"a": 1}', '{"b": "ü"}']),
-        ([2**60 + 1], [0.5], [float(2**60), 0.5]),
-        ([2**63], [1], [str(2**63), "1"]),
-        ([], [1], [1]),
+        (pa.array([1, None]), False),
+        (pa.array([None, None], pa.int64()), True),
+        (pa.nulls(2), False),
+        (pa.array([[1], None]), False),
+        (pa.array([None, None], pa.list_(pa.int64())), True),
+        (pa.array(["a", None]), False),
     ],
 )
-def test_stacked_tables_have_one_type(first: list, second: list, wanted: list) -> None:
-    found = concat([table(a=first), table(a=second)])
-    assert found["a"].to_pylist() == wanted
-    assert found.schema.field("a").type == array(wanted).type
+def test_column_of_nulls_that_has_a_type_is_found(
+    tmp_path: Path, column: pa.Array, is_empty: bool
+) -> None:
+    write(pa.table({"x": [1, 2], "a": column}), tmp_path / "t.parquet", {})
+    assert has_empty_column(tmp_path / "t.parquet") is is_empty
 
 
-def test_missing_column_is_null_in_a_stack() -> None:
-    found = concat([table(a=[1, 2]), table(b=["x"]), table(a=[0.5], b=["y"])])
-    assert found.to_pydict() == {"a": [1.0, 2.0, None, 0.5], "b": [None, None, "x", "y"]}
-
-
-def test_stack_of_one_keeps_types_and_drops_the_footer(tmp_path: Path) -> None:
-    write(table(a=[None], b=[1]), tmp_path / "t.parquet", {"x": 1})
-    found = concat([read(tmp_path / "t.parquet")])
-    assert found.schema.metadata is None
-    assert found.to_pydict() == {"a": [None], "b": [1]}
-
-
-def test_conform_orders_columns_as_the_schema() -> None:
-    schema = pa.schema({"b": pa.string(), "new": pa.float64(), "a": pa.float64()})
-    found = cast_to(table(a=[1], b=[None]), schema)
-    assert found.schema == schema
-    assert found.to_pydict() == {"b": [None], "new": [None], "a": [1.0]}
+# rows of tables
 
 
 @pytest.mark.parametrize("rows", [[], [1, 2], [2, 0], [0, None, 0], [None, 0, 1]])
@@ -246,37 +227,11 @@ def test_places_of_texts_are_found_and_rows_with_them(texts: str, among: str) ->
     assert rows_with(rows, second)["at"].to_pylist() == wanted
 
 
-CELLS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**70), 2**70)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=3)
-    | st.lists(st.none() | st.integers(0, 9) | st.text(max_size=2), max_size=2)
-)
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(CELLS, max_size=4), min_size=1, max_size=4))
-def test_any_columns_stack_keep_their_nulls_and_read_as_one_data_set(
-    tmp_path_factory: pytest.TempPathFactory, columns: list[list]
-) -> None:
-    tables = [table(a=values) for values in columns]
-    stacked = concat(tables)
-    cells = [cell for values in columns for cell in values]
-    assert stacked["a"].is_null().to_pylist() == [cell is None for cell in cells]
-    directory = tmp_path_factory.mktemp("metric")
-    schema = common_schema([part.schema for part in tables])
-    for number, part in enumerate(tables):
-        write(cast_to(part, schema), directory / f"{number}.parquet", {})
-    assert len(pd.read_parquet(directory)) == len(cells)
-
-
 # readers of a store
 
 
 def add_part(store: Store, task_id: str) -> int:
-    return store.add({"metadata": table(task_id=[task_id])}, Footer("s", 1))
+    return store.add({"metadata": Batches.of(table(task_id=[task_id]))}, Footer("s", 1))
 
 
 def test_parts_that_a_visit_replaces_while_they_are_read_are_read_again(tmp_path: Path) -> None:

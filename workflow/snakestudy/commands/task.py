@@ -26,6 +26,7 @@ from snakestudy.running.result import Result
 from snakestudy.running.runner import Runner
 from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
+from snakestudy.tables.pieces import as_list
 from snakestudy.values import task_id
 
 SHOWN = 5  # rows of each metric
@@ -123,5 +124,6 @@ def report(result: Result, directory: Path) -> str:
     lines.append(f"{state} after {result.seconds:.3g} s; its files are in {directory}")
     for metric, (count, columns) in result.metrics.items():
         lines.append(f"{metric}: {pluralize(count, 'row')}")
-        lines += [f"  {name}: {format_value(values[:SHOWN])}" for name, values in columns.items()]
+        for name, piece in columns.items():
+            lines.append(f"  {name}: {format_value(as_list(piece)[:SHOWN])}")
     return "\n".join(lines)

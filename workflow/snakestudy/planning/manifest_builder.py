@@ -43,7 +43,7 @@ class ManifestBuilder:
             ),
         }
         encoded_columns = {n: _encoded(c, rows) for n, c in self.design.columns.items()}
-        spec = self._spec(chunk, self.design.task_codes[rows], (), (), _as_json(encoded_columns))
+        spec = self._spec(chunk, self.design.task_codes[rows], (), (), encoded_columns)
         return Manifest(spec, pa.table(columns | _values(encoded_columns)))
 
     def anew(self, review: ChunkReview, keeps: bool) -> Manifest:
@@ -67,7 +67,7 @@ class ManifestBuilder:
         )
         names = self._parameters(old)
         encoded_columns = {n: self._merged(n, rows, old, review.active) for n in names}
-        spec = self._spec(old.chunk, old.task_codes, *accepted, _as_json(encoded_columns))
+        spec = self._spec(old.chunk, old.task_codes, *accepted, encoded_columns)
         return Manifest(spec, pa.table(columns | _values(encoded_columns)))
 
     def entry(self, manifest: Manifest, pending: int) -> ChunkEntry:
@@ -169,8 +169,9 @@ class ManifestBuilder:
         """The columns of a chunk that is there; a parameter that the design lost stays."""
         gone = {*old.spec.derive, *old.spec.defaults} - self.design.columns.keys()
         remade = {*self.design.derived, *self.context.study.config["defaults"]}
-        names = [n for n in self.design.columns if n in old.parameters or n in remade]
-        return names + [n for n in old.parameters if n not in names and n not in gone]
+        had = old.all_parameters
+        names = [n for n in self.design.columns if n in had or n in remade]
+        return names + [n for n in had if n not in names and n not in gone]
 
     def _merged(
         self, name: str, rows: numpy.ndarray, old: Manifest, active: numpy.ndarray
@@ -179,7 +180,7 @@ class ManifestBuilder:
         column = self.design.columns.get(name)
         if column is not None and active.all():
             return _encoded(column, rows)
-        values = old.values(name) if name in old.parameters else [None] * len(rows)
+        values = old.values(name) if name in old.all_parameters else [None] * len(rows)
         positions = numpy.flatnonzero(active)
         designed = column.take(rows[active]).to_list() if column else [None] * len(positions)
         for position, value in zip(positions, designed, strict=True):
@@ -193,7 +194,7 @@ class ManifestBuilder:
         tasks: numpy.ndarray,
         digests: Iterable[str],
         readings: Iterable[str],
-        as_json: tuple[str, ...],
+        encoded_columns: Mapping[str, tuple[pa.Array, bool]],
     ) -> ManifestSpec:
         study, current = self.context.study, self.context.current
         provenance = current.provenance
@@ -217,7 +218,8 @@ class ManifestBuilder:
             accepted_readings=tuple(sorted(readings)),
             derive=self.design.derived_for(tasks),
             defaults=study.config["defaults"],
-            as_json=as_json,
+            as_json=_as_json(encoded_columns),
+            parameters=tuple(name for name in encoded_columns if name in self.design.columns),
         )
 
     def _mem_mb(self, manifest: Manifest) -> int | None:

@@ -62,6 +62,7 @@ def _says_something_else(review: ChunkReview, context: PlanContext, design: Desi
         or (review.active != existing.manifest.active).any()
         or spec.derive != design.derived_for(existing.manifest.task_codes)
         or spec.defaults != context.study.config["defaults"]
+        or not design.columns.keys() >= set(spec.parameters or ())
         or spec.metrics.keys() != context.current.provenance.metrics.keys()
         or context.study.invocation.get("rehash")
     )

@@ -24,11 +24,12 @@ from snakestudy.messages import aligned, pluralize
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStep
 from snakestudy.results.unowned import unowned
-from snakestudy.storage.chunk_store import Store, footer_in
+from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.documents import FORMAT, ChunkEntry, PlanRecord
 from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.part_tables import footer_in
 from snakestudy.storage.state import State
-from snakestudy.tables.arrow import Unreadable, cast_to, index_in, read, take_rows
+from snakestudy.tables.arrow import Unreadable, index_in, read, take_rows
 from snakestudy.tables.task_ids import differences
 
 SHOWN = 20  # problems told one by one
@@ -149,14 +150,13 @@ class Check:
     def _compare_parameters(
         self, kind: str, path: Path, table: pa.Table, manifest: Manifest
     ) -> None:
-        result_columns = manifest.result_columns()
+        types = dict(zip(table.schema.names, table.schema.types, strict=True))
+        result_columns = manifest.result_columns(types)
         wanted = take_rows(result_columns, index_in(table["task_id"], result_columns["task_id"]))
-        for name in manifest.parameters:
-            if name not in table.column_names:
+        for name in result_columns.column_names[1:]:
+            if name not in types:
                 self._say(kind, path, f"lacks parameter {name}; delete it and run snakemake")
-                continue
-            column = pa.schema([table.schema.field(name)])
-            if not cast_to(wanted.select([name]), column)[name].equals(table[name]):
+            elif not wanted[name].equals(table[name]):
                 self._say(kind, path, f"{name} is not as declared; delete it and run snakemake")
 
     def _check_rows(
@@ -270,7 +270,7 @@ class Check:
 def _codes_of(manifest: Manifest) -> numpy.ndarray:
     """The task_ids that follow from a manifest's parameters."""
     spec = manifest.spec
-    names = [name for name in manifest.parameters if name not in spec.derive]
+    names = [name for name in manifest.all_parameters if name not in spec.derive]
     columns = {name: Column.of(manifest.values(name)) for name in names}
     return task_codes(DesignExpander(defaults=spec.defaults).identity(columns))
 

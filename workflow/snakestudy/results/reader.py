@@ -163,9 +163,6 @@ class Results:
             warn(f"what is stale is not known: {current.problem}", stacklevel=3)
         return current
 
-    def _outputs(self, table: str) -> pyarrow.Table:
-        return self._table([self.layout.output(table, chunk) for chunk in self._record().chunks])
-
     def _partial(self, name: str, current: CurrentStudy | None = None) -> pyarrow.Table:
         """What the stores hold of the active tasks, a task's last row only.
 
@@ -176,20 +173,20 @@ class Results:
 
         from snakestudy.storage.chunk_store import Store
         from snakestudy.storage.manifest import Manifest
-        from snakestudy.tables.arrow import concat
+        from snakestudy.storage.outputs import shown_together
 
-        tables = []
+        found = []
         for chunk in self._record().chunks:
             manifest = Manifest.of(self.layout, chunk)
             if manifest is not None:
                 store = Store(self.layout.chunk_store(chunk))
-                tables += store.at_once(
+                found += store.at_once(
                     lambda parts, store=store, manifest=manifest: _last(
                         store, name, manifest, current, parts
                     )
                 )
         nothing = table({"task_id": array([], string()), "status": array([], string())})
-        return concat(tables) if tables else nothing
+        return shown_together(name, found) if found else nothing
 
     def _declared(self, ids: Iterable[str], names: list[str]) -> dict[str, list[Any]]:
         """The values of parameters for these tasks as manifests hold them."""
@@ -208,43 +205,39 @@ class Results:
                     values[task_id] = dict(zip(declared, row, strict=True))
         return {name: [values[i].get(name) for i in ids] for name in names if name in parameters}
 
-    def _table(self, paths: list[Path]) -> pyarrow.Table:
-        from snakestudy.tables.arrow import concat, read
+    def _outputs(self, table: str) -> pyarrow.Table:
+        from snakestudy.storage.outputs import Outputs
 
-        missing = [path for path in paths if not path.exists()]
+        chunks = self._record().chunks
+        missing = [path for c in chunks if not (path := self.layout.output(table, c)).exists()]
         if missing:
             fix = "Let snakemake finish, or read with partial=True."
             raise UserError("is not there yet", file=str(missing[0]), fix=fix)
-        return concat([read(path) for path in paths])
+        return Outputs.of(self.layout, table, chunks).read()
 
 
 def _last(
     store: Store, name: str, manifest: Manifest, current: CurrentStudy | None, parts: list[int]
-) -> list[pyarrow.Table]:
-    """A table of each of some parts: its rows that are the last of active tasks.
+) -> list[tuple[Manifest, list[pyarrow.Table]]]:
+    """A table's rows in some parts that are the last of active tasks, as stored.
 
     Args:
         current: if given, rows that other code or inputs made are left out.
     """
-    from pyarrow import chunked_array, string
-
     from snakestudy.provenance.row_digest import RowDigest
     from snakestudy.storage.task_rows import as_rows
-    from snakestudy.tables.arrow import read, rows_with
 
-    rows = as_rows(store.last_rows_in(parts))
+    last_rows = store.last_rows_in(parts)
+    rows = as_rows(last_rows)
     spec = current and current.spec(ONLY_STEP, manifest.spec)
-    last: dict[int, list[str]] = {part: [] for part in parts}
+    tasks = []
     for task_id in manifest.active_ids:
         row = rows.get(task_id)
         # A metric that came later changes nothing of what the others say.
         if row and (spec is None or spec.is_made_now(RowDigest.parse(row.digest))):
-            last[row.part].append(task_id)
-    return [
-        rows_with(read(store.table(name, part)), chunked_array([tasks], string()))
-        for part, tasks in last.items()
-        if store.table(name, part).exists()
-    ]
+            tasks.append(task_id)
+    merged = store.merged(name, last_rows, tasks)
+    return [(manifest, list(merged.batches()))] if any(own for _, own in merged.parts) else []
 
 
 def _mask(where: str, table: pyarrow.Table) -> pyarrow.Array:

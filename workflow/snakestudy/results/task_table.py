@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 from pyarrow import compute
@@ -17,28 +15,23 @@ from snakestudy.results.unowned import clear_unowned
 from snakestudy.storage.documents import ChunkEntry, Footer
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
+from snakestudy.storage.outputs import Outputs
 from snakestudy.storage.record import planned_study
-from snakestudy.tables.arrow import (
-    cast_to,
-    common_schema,
-    concat,
-    footer_of,
-    index_in,
-    read,
-    schema_of,
-    take_rows,
-    write,
-)
+from snakestudy.tables.arrow import common_types, index_in, read, take_rows, write
 
 
 def make_task_table(layout: Layout) -> None:
-    """Bring results/ in line with the newest plan: see the functions below."""
+    """Bring results/ in line with the newest plan: see the functions below.
+
+    Raises:
+        UserError: naming the file, metric and column of what cannot be shown.
+    """
     back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
     tables = [*map(metadata_table, record.steps), *record.metrics]
     clear_unowned(layout, record)
     for table in tables:
-        _unify([layout.output(table, chunk) for chunk in record.chunks])
+        Outputs.of(layout, table, record.chunks).unify()
     footer = Footer(record.study, record.plan, "tasks")
 
     def statuses(chunk: str, entry: ChunkEntry) -> list[str] | None:
@@ -57,34 +50,38 @@ def task_table(
     Args:
         statuses: of a chunk's active tasks, in their order; None if all are `success`.
     """
+    manifests = [_active(layout, chunk) for chunk in chunks]
+    schemas = [manifest.result_columns().schema for manifest in manifests]
+    types = common_types(dict(zip(s.names[1:], s.types[1:], strict=True)) for s in schemas)
     tables = []
-    for chunk, entry in chunks.items():
-        ordered = Manifest.of(layout, chunk)
-        if ordered is None:
-            raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake.")
-        manifest = ordered.of_active()
-        words = statuses(chunk, entry)
-        own = manifest.table
-        parameters = manifest.result_columns().drop_columns(["task_id"])
+    for manifest, (chunk, entry) in zip(manifests, chunks.items(), strict=True):
+        words, own = statuses(chunk, entry), manifest.table
+        parameters = manifest.result_columns(types)
+        lacking = {name: pa.nulls(len(own), type_) for name, type_ in types.items()}
         columns = {
             "task_id": own["task_id"],
             "seq": own["seq"],
-            **dict(zip(parameters.column_names, parameters.columns, strict=True)),
+            **lacking,
+            **dict(zip(parameters.column_names[1:], parameters.columns[1:], strict=True)),
             "chunk": pa.repeat(chunk, len(own)),
             "plan": own["plan"].cast(pa.int64()),
             "status": pa.repeat("success", len(own)) if words is None else pa.array(words),
         }
         tables.append(pa.table(columns))
-    last = ["chunk", "plan", "status"]
-    table = concat(tables)
-    names = [name for name in table.column_names if name not in last]
-    table = table.select([*names, *last])
+    table = pa.concat_tables(tables)
     seqs = table["seq"]
     is_later = compute.call_function("greater", [seqs.slice(1), seqs.slice(0, len(table) - 1)])
     none_is_fine = compute.ScalarAggregateOptions(min_count=0)
     is_sorted = compute.call_function("all", [is_later], none_is_fine).as_py()
     # It is, unless chunks were made by `by`.
     return table if is_sorted else table.sort_by("seq")
+
+
+def _active(layout: Layout, chunk: str) -> Manifest:
+    manifest = Manifest.of(layout, chunk)
+    if manifest is None:
+        raise UserError(f"the manifest of chunk {chunk} is lost", fix="Run snakemake.")
+    return manifest.of_active()
 
 
 def _noted_statuses(layout: Layout, chunk: str, entry: ChunkEntry) -> list[str] | None:
@@ -95,28 +92,3 @@ def _noted_statuses(layout: Layout, chunk: str, entry: ChunkEntry) -> list[str] 
     tasks = Manifest.load(layout.manifest(chunk)).of_active().table["task_id"]
     metadata = read(layout.metadata(ONLY_STEP, chunk), ["task_id", "status"])
     return take_rows(metadata, index_in(tasks, metadata["task_id"]))["status"].to_pylist()
-
-
-def _unify(paths: Sequence[Path]) -> None:
-    """Rewrite the files whose columns or types differ from those of all; keep their times."""
-    schemas = {path: schema_of(path) for path in paths}
-    if not schemas:
-        return
-    schema = _parameters_first(list(schemas.values()))
-    for path, own in schemas.items():
-        if own.remove_metadata().equals(schema):
-            continue
-        stat = path.stat()
-        write(cast_to(read(path), schema), path, footer_of(own))
-        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def _parameters_first(schemas: list[pa.Schema]) -> pa.Schema:
-    """One schema for all: task_id, every parameter of any file, then the files' own columns."""
-    parameters: dict[str, None] = {}
-    for schema in schemas:
-        parameters.update(dict.fromkeys(Footer.of(footer_of(schema), "").parameters))
-    union = common_schema(schemas)
-    names = ["task_id", *(name for name in parameters if name in union.names)]
-    others = [name for name in union.names if name not in set(names)]
-    return pa.schema(union.field(name) for name in [*names, *others])

@@ -14,8 +14,8 @@ from pathlib import Path
 from snakestudy.errors import UserError
 from snakestudy.layout import RESERVED_METRICS, Layout, metadata_table
 from snakestudy.messages import pluralize
-from snakestudy.storage.chunk_store import footer_in
 from snakestudy.storage.documents import Footer, PlanRecord
+from snakestudy.storage.part_tables import footer_in
 from snakestudy.tables.arrow import Unreadable, schema_of
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from snakestudy.running.metrics import RowBuffer
-from snakestudy.running.result import FIELDS, BatchResult, MetricRows
+from snakestudy.running.result import FIELDS, BatchResult
+from snakestudy.running.row_buffer import RowBuffer
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import array, take_rows
+from snakestudy.tables.arrow import take_rows
+from snakestudy.tables.kinds import stored_pieces
 
 
 class ResultBuffer:
@@ -28,7 +29,7 @@ class ResultBuffer:
     def __init__(self, metrics: Iterable[str]) -> None:
         self.index: list[int] = []
         self.columns: dict[str, list[Any]] = {name: [] for name in FIELDS}
-        self._metrics = {name: _MetricBuffer() for name in metrics}
+        self._metrics = {name: RowBuffer() for name in metrics}
 
     def __len__(self) -> int:
         return len(self.index)
@@ -38,15 +39,21 @@ class ResultBuffer:
         for name, values in self.columns.items():
             values.extend(getattr(result, name))
         for name, rows in result.metrics.items():
-            self._metrics[name].add(rows)
+            self._metrics[name].add_rows(rows)
+
+    @property
+    def bytes(self) -> int:
+        """What the rows of metrics take, about."""
+        return sum(rows.bytes for rows in self._metrics.values())
 
     def tables(self, manifest: Manifest, step: str, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
         parameters = manifest.result_columns()
         tables = {"metadata": _beside(parameters, self.index, self._metadata(step, plan))}
         for name, rows in self._metrics.items():
-            columns = {key: array(values) for key, values in rows.buffer.columns.items()}
-            tables[name] = _beside(parameters, rows.index(), columns)
+            columns = {key: stored_pieces(pieces) for key, pieces in rows.columns.items()}
+            index = list(chain.from_iterable(map(repeat, rows.indices, rows.counts)))
+            tables[name] = _beside(parameters, index, columns)
         return tables
 
     def _metadata(self, step: str, plan: int) -> dict[str, pa.Array]:
@@ -68,25 +75,7 @@ class ResultBuffer:
         }
 
 
-class _MetricBuffer:
-    """The rows of one metric, and which task each belongs to."""
-
-    def __init__(self) -> None:
-        self._indices: list[int] = []
-        self._counts: list[int] = []
-        self.buffer = RowBuffer()
-
-    def add(self, rows: MetricRows) -> None:
-        self._indices.extend(rows.indices)
-        self._counts.extend(rows.counts)
-        self.buffer.add(sum(rows.counts), rows.columns)
-
-    def index(self) -> list[int]:
-        """The manifest's row of the task of each row."""
-        return list(chain.from_iterable(map(repeat, self._indices, self._counts)))
-
-
-def _beside(parameters: pa.Table, index: list[int], columns: Mapping[str, pa.Array]) -> pa.Table:
+def _beside(parameters: pa.Table, index: list[int], columns: Mapping[str, Any]) -> pa.Table:
     """Columns beside the parameters of their tasks, in the manifest's order."""
     in_order = sorted(range(len(index)), key=index.__getitem__)
     left = take_rows(parameters, sorted(index))

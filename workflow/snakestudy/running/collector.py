@@ -15,11 +15,12 @@ from snakestudy.running.context import RunContext
 from snakestudy.running.plan_notes import PlanNotes
 from snakestudy.running.progress import Progress
 from snakestudy.running.result import BatchResult
-from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.chunk_store import Batches, Store
 from snakestudy.storage.documents import Footer
 from snakestudy.storage.manifest import Manifest
 
 PART_SECONDS = 5.0
+PART_BYTES = 64_000_000
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
@@ -73,8 +74,9 @@ class Collector:
         if result.stopped:
             self.notes.stop(result.stopped)
         self._progress.count(len(result.index), sum(error is not None for error in result.error))
-        if time.monotonic() - self._flushed > PART_SECONDS:
-            self.flush()
+        is_long_ago = time.monotonic() - self._flushed > PART_SECONDS
+        if is_long_ago or self._buffer.bytes > PART_BYTES:
+            self.flush(is_last=False)
         pairs = zip(result.index, result.error, strict=True)
         ended = {index: error for index, error in pairs if index not in repeated}
         errors = [error for error in ended.values() if error is not None]
@@ -94,8 +96,11 @@ class Collector:
             attempt[place] -= 1  # so that the next job tries once more
         return replace(result, attempt=attempt), {result.index[place] for place in places}
 
-    def flush(self) -> None:
+    def flush(self, *, is_last: bool = True) -> None:
         """Add what was finished to the store, as one part.
+
+        Args:
+            is_last: whether no other part comes in this visit.
 
         Raises:
             Stopped: if code or inputs were edited meanwhile.
@@ -105,7 +110,8 @@ class Collector:
             return
         self.check_files()
         tables = self._buffer.tables(self._manifest, self._context.step, self._context.plan)
-        self._store.add(tables, self._footer)
+        batches = {name: Batches.of(table) for name, table in tables.items()}
+        self._store.add(batches, self._footer, is_passing=not is_last)
         self._clear_directories(self._buffer.index, self._buffer.columns["error"])
         self._buffer = self._empty_buffer()
 

@@ -85,33 +85,6 @@ def _posted(directory: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-class RowBuffer:
-    """The rows of one metric, task after task, as columns.
-
-    Attributes:
-        counts: rows of each task added.
-        columns: name -> values; a column that a task lacks is null there.
-    """
-
-    def __init__(self) -> None:
-        self.counts: list[int] = []
-        self.columns: dict[str, list[Any]] = {}
-        self._rows = 0
-
-    def add(self, count: int, columns: Mapping[str, list[Any]]) -> None:
-        held = self.columns
-        if held.keys() == columns.keys():
-            for name, values in columns.items():
-                held[name].extend(values)
-        else:
-            for name in columns:
-                held.setdefault(name, [None] * self._rows)
-            for name, values in held.items():
-                values.extend(columns.get(name) or [None] * count)
-        self.counts.append(count)
-        self._rows += count
-
-
 def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     """What a task returned, as metric -> rows.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from snakestudy.files import HOST
+from snakestudy.running.row_buffer import MetricRows
+from snakestudy.tables.pieces import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -38,20 +40,7 @@ class Result:
     max_rss_mb: float | None = None
     host: str = HOST
     digest: str = ""
-    metrics: dict[str, tuple[int, dict[str, list]]] = field(default_factory=dict)
-
-
-class MetricRows(NamedTuple):
-    """Rows of one metric, task after task.
-
-    Attributes:
-        indices: the manifest's rows of the tasks; counts: how many rows each has.
-        columns: name -> values of all of them.
-    """
-
-    indices: list[int]
-    counts: list[int]
-    columns: dict[str, list[Any]]
+    metrics: dict[str, tuple[int, Pieces]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

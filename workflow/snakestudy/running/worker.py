@@ -19,14 +19,8 @@ from typing import TYPE_CHECKING
 
 from snakestudy.errors import OutOfTime, Stopped
 from snakestudy.running import process
-from snakestudy.running.metrics import RowBuffer
-from snakestudy.running.result import (
-    RUNNING_RECORD,
-    BatchResult,
-    MetricRows,
-    Result,
-    fields_of,
-)
+from snakestudy.running.result import RUNNING_RECORD, BatchResult, Result, fields_of
+from snakestudy.running.row_buffer import RowBuffer
 from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.streams import keep_descriptors
@@ -34,7 +28,9 @@ from snakestudy.running.streams import keep_descriptors
 if TYPE_CHECKING:
     from snakestudy.running.batch import TaskBatch, TaskSpec
 
-_SLICE = 0.5  # seconds after which a worker hands over what it has and gives back the rest
+# A worker hands over what it has, and gives back the rest, after so many seconds or bytes.
+_SLICE = 0.5
+_MOST_BYTES = 16_000_000
 
 
 def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int) -> None:
@@ -106,7 +102,7 @@ def run_slice(
         finished.add(spec.index, result)
         if not runner.context.has_directory:
             scratch.empty()
-        if time.monotonic() > end:
+        if time.monotonic() > end or finished.bytes > _MOST_BYTES:
             break
     record.clear()
     return finished.handed_over(stopped, is_late)
@@ -118,23 +114,22 @@ class _Finished:
     def __init__(self) -> None:
         self._indices: list[int] = []
         self._fields: list[tuple] = []
-        self._metrics: dict[str, tuple[list[int], RowBuffer]] = {}
+        self._metrics: dict[str, RowBuffer] = {}
 
     def add(self, index: int, result: Result) -> None:
         self._indices.append(index)
         self._fields.append(fields_of(result))
         for name, (count, columns) in result.metrics.items():
             if name not in self._metrics:
-                self._metrics[name] = ([], RowBuffer())
-            indices, rows = self._metrics[name]
-            indices.append(index)
-            rows.add(count, columns)
+                self._metrics[name] = RowBuffer()
+            self._metrics[name].add(index, count, columns)
+
+    @property
+    def bytes(self) -> int:
+        return sum(rows.bytes for rows in self._metrics.values())
 
     def handed_over(self, stopped: str | None, is_late: bool) -> BatchResult:
-        metrics = {
-            name: MetricRows(indices, rows.counts, rows.columns)
-            for name, (indices, rows) in self._metrics.items()
-        }
+        metrics = {name: rows.rows() for name, rows in self._metrics.items()}
         return BatchResult.of(
             self._indices, self._fields, metrics=metrics, stopped=stopped, is_late=is_late
         )

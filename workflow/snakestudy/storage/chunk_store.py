@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,21 +21,32 @@ from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.storage.documents import Footer
 from snakestudy.storage.lock import hold
 from snakestudy.storage.manifest import Manifest
+from snakestudy.storage.part_tables import MergedTable, PartTable, beside_parameters
 from snakestudy.storage.task_rows import READ, TaskRow, as_rows
 from snakestudy.tables.arrow import (
     Unreadable,
-    concat,
-    footer_of,
     index_in,
     read,
-    rows_with,
-    schema_of,
+    read_groups,
     sync_to_disk,
     take_rows,
-    write,
+    write_batches,
 )
+from snakestudy.tables.kinds import as_before
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Batches:
+    """A table on its way into a part, some rows at a time."""
+
+    schema: pa.Schema
+    batches: Iterable[pa.Table]
+
+    @classmethod
+    def of(cls, table: pa.Table) -> Batches:
+        return cls(table.schema, [table])
 
 
 @dataclass(frozen=True)
@@ -111,11 +123,14 @@ class Store:
         """
         part = self.part(number)
         try:
-            metadata = read(part / "metadata.parquet")
-            footers = {"metadata": footer_in(metadata.schema, part)}
-            names = footers["metadata"].tables or [f.stem for f in part.glob("*.parquet")]
-            for name in set(names) - {"metadata"}:
-                footers[name] = footer_in(read(part / f"{name}.parquet").schema, part)
+            tables = {"metadata": PartTable(part / "metadata.parquet")}
+            names = tables["metadata"].footer.tables or [f.stem for f in part.glob("*.parquet")]
+            tables |= {name: PartTable(part / f"{name}.parquet") for name in names}
+            footers = {name: table.footer for name, table in tables.items()}
+            for name in names:
+                for _ in read_groups(tables[name].path):
+                    pass
+            metadata = tables["metadata"].own_rows(None)
         except (Unreadable, FileNotFoundError):
             return False
         is_this_chunk = all(
@@ -139,15 +154,33 @@ class Store:
     def table(self, name: str, part: int) -> Path:
         return self.part(part) / f"{name}.parquet"
 
-    def add(self, tables: Mapping[str, pa.Table], footer: Footer, *, sync: bool = False) -> int:
-        """Add a part; returns its number. sync: once it is on the disk."""
+    def add(
+        self,
+        tables: Mapping[str, Batches],
+        footer: Footer,
+        *,
+        is_passing: bool = False,
+        sync: bool = False,
+    ) -> int:
+        """Add a part; returns its number.
+
+        Args:
+            is_passing: whether more parts come, with which it is put together.
+            sync: return once it is on the disk.
+        """
         number = max(self.part_numbers(), default=0) + 1
         temporary = self.parts / f".{number:06d}"
         shutil.rmtree(temporary, ignore_errors=True)
         footer = replace(footer, tables=tuple(sorted(tables)))
         for name, table in tables.items():
-            path = temporary / f"{name}.parquet"
-            write(table, path, replace(footer, table=name).to_json(), sync=sync)
+            write_batches(
+                table.batches,
+                table.schema,
+                temporary / f"{name}.parquet",
+                replace(footer, table=name).to_json(),
+                is_passing=is_passing,
+                sync=sync,
+            )
         if sync:
             sync_to_disk(temporary)
         temporary.rename(self.part(number))
@@ -167,9 +200,13 @@ class Store:
         part = self.parts / ".restored"
         shutil.rmtree(part, ignore_errors=True)
         for name, path in outputs.items():
-            table = read(path)
-            footer = replace(footer_in(table.schema, path), table=name, tables=tables)
-            write(table, part / f"{name}.parquet", footer.to_json())
+            output = PartTable(path)
+            footer = replace(output.footer, table=name, tables=tables)
+            natural = output.description.natural
+            batches = (as_before(table, natural) for table in read_groups(path))
+            first = next(batches, natural.empty_table())
+            where = part / f"{name}.parquet"
+            write_batches(chain([first], batches), first.schema, where, footer.to_json())
         part.rename(self.parts / "000001")
 
     def drop(self, tasks: set[str]) -> None:
@@ -182,8 +219,7 @@ class Store:
 
     def _footer(self, number: int) -> Footer:
         """The footer of a part's metadata."""
-        path = self.table("metadata", number)
-        return footer_in(schema_of(path), path)
+        return PartTable(self.table("metadata", number)).footer
 
     def compact(self, manifest: Manifest, rows: pa.Table, footer: Footer) -> int:
         """Make one part of the last rows, in the manifest's order; returns its number.
@@ -201,17 +237,14 @@ class Store:
         """Put one part with these last rows in the place of all parts; returns its number."""
         numbers = self.part_numbers()
         names = {path.stem for number in numbers for path in self.part(number).glob("*.parquet")}
-        rows_in: dict[int, list[int]] = {number: [] for number in numbers}
-        for row, number in enumerate(rows["part"].to_pylist()):
-            rows_in[number].append(row)
-        last = {number: take_rows(rows, places)["task_id"] for number, places in rows_in.items()}
         result_columns = manifest.result_columns()
         tables = {}
         for name in sorted(names):
-            parts = [self._rows_with(name, number, tasks) for number, tasks in last.items()]
-            tables[name] = with_parameters(
-                concat([p for p in parts if p is not None]), result_columns
-            )
+            merged = self.merged(name, rows, manifest.ids)
+            schema = pa.schema([*result_columns.schema, *merged.schema])
+            what = f"metric {name} of chunk {manifest.chunk}"
+            batches = (beside_parameters(own, result_columns, what) for own in merged.batches())
+            tables[name] = Batches(schema, batches)
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
             self.part(old).rename(self.parts / f".{old:06d}")
@@ -219,37 +252,25 @@ class Store:
             shutil.rmtree(old)
         return number
 
-    def _rows_with(self, name: str, part: int, tasks: pa.ChunkedArray) -> pa.Table | None:
-        """A part's rows of some tasks, without parameters; None if it has no such table."""
-        path = self.table(name, part)
-        if not path.exists():
-            return None
-        table = read(path)
-        parameters = footer_in(table.schema, path).parameters
-        table = table.drop_columns([p for p in parameters if p in table.column_names])
-        return rows_with(table, tasks)
+    def merged(self, name: str, rows: pa.Table, tasks: list[str]) -> MergedTable:
+        """The rows of a table that are the last ones of some tasks.
 
-
-def footer_in(schema: pa.Schema, file: Path) -> Footer:
-    """
-    Raises:
-        UserError: if it is of a newer format.
-    """
-    return Footer.of(footer_of(schema), str(file))
+        Args:
+            rows: as `last_rows`.
+            tasks: in the order in which their rows come out.
+        """
+        part_of = dict(zip(rows["task_id"].to_pylist(), rows["part"].to_pylist(), strict=True))
+        tasks_of: dict[int, list[str]] = {number: [] for number in self.part_numbers()}
+        for task in tasks:
+            if task in part_of:
+                tasks_of[part_of[task]].append(task)
+        paths = {number: self.table(name, number) for number in tasks_of}
+        parts = [
+            (PartTable(path), tasks_of[number]) for number, path in paths.items() if path.exists()
+        ]
+        return MergedTable(parts, tasks)
 
 
 def _shown_by(footer: Footer) -> tuple[Any, ...]:
     """What decides which parameters a part shows, and their values; others are made anew."""
     return footer.parameters, footer.derive, footer.defaults
-
-
-def with_parameters(table: pa.Table, result_columns: pa.Table) -> pa.Table:
-    """The table's rows in the manifest's order, with parameters after task_id."""
-    places = index_in(table["task_id"], result_columns["task_id"])
-    if None in places:
-        raise ValueError("there are rows of tasks that the manifest does not have")
-    order = sorted(range(len(places)), key=lambda row: places[row] or 0)
-    values = take_rows(table.drop_columns(["task_id"]), order)
-    parameters = take_rows(result_columns, [places[row] for row in order])
-    columns = [*parameters.columns, *values.columns]
-    return pa.table(columns, names=[*parameters.column_names, *values.column_names])

@@ -14,7 +14,7 @@ from snakestudy.config.study import Step, Task
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP
 
-FORMAT = 1
+FORMAT = 2
 
 
 def check_format(values: Mapping[str, Any], file: str) -> int:
@@ -168,6 +168,8 @@ class ManifestSpec:
         accepted_readings: of metrics (`RowDigest.reading`) likewise.
         derive, defaults: what decides the values of columns that are no part of task_ids.
         as_json: parameters whose values are held as JSON.
+        parameters: those that the design has; inactive tasks may have had others. None in a
+            manifest of a format before 2.
     """
 
     chunk: str
@@ -181,6 +183,7 @@ class ManifestSpec:
     derive: dict[str, str]
     defaults: dict[str, Any]
     as_json: tuple[str, ...]
+    parameters: tuple[str, ...] | None = None
 
     @property
     def metrics(self) -> dict[str, str]:
@@ -200,9 +203,11 @@ class ManifestSpec:
         """
         if check_format(values, file) < 1:
             values = _spec_of_format_0(values)
-        known = {name: values[name] for name in cls.__dataclass_fields__}
+        known = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
         for name in ("accepted_digests", "accepted_readings", "as_json"):
             known[name] = tuple(known[name])
+        if known.get("parameters") is not None:
+            known["parameters"] = tuple(known["parameters"])
         known["steps"] = {name: StepSpec.of(step) for name, step in values["steps"].items()}
         return cls(**known)
 

@@ -3,15 +3,16 @@
 Columns: task_id, seq, plan (that added the task), `_active`; for each step `_max_attempt.STEP`
 (the highest try that may be made), `_inputs.STEP` (digest of the task's own input files, or
 null), `_not_before_plan.STEP` (the plan that its row may not be older than); then the
-parameters. A parameter whose values are not all bools, all ints, all floats or all texts is held
-as JSON, so that every value comes out as it went in.
+parameters, inactive tasks' among them. A parameter whose values are not all bools, all ints, all
+floats or all texts is held as JSON, so that every value comes out as it went in.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ import pyarrow as pa
 from snakestudy.errors import UserError
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.storage.documents import FORMAT, ManifestSpec
-from snakestudy.tables.arrow import array, footer_of, read, write
+from snakestudy.tables.arrow import footer_of, read, schema_of, write
+from snakestudy.tables.kinds import Variants
 
 if TYPE_CHECKING:
     import numpy
@@ -105,10 +107,16 @@ class Manifest:
         """The digest of each task's own input files, or null."""
         return self.table[f"_inputs.{step}"]
 
-    @cached_property
-    def parameters(self) -> list[str]:
-        named = ("task_id", "seq", "plan")
-        return [n for n in self.table.column_names if n not in named and not n.startswith("_")]
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Those that the design has."""
+        known = self.spec.parameters
+        return tuple(self.all_parameters) if known is None else known
+
+    @property
+    def all_parameters(self) -> list[str]:
+        """Those that inactive tasks had, too."""
+        return _parameters_among(self.table.column_names)
 
     def values(self, name: str) -> list[Any]:
         """A parameter's values as they were declared."""
@@ -117,13 +125,26 @@ class Manifest:
             return values
         return [None if value is None else json.loads(value) for value in values]
 
-    def result_columns(self) -> pa.Table:
-        """task_id and parameters as result tables show them, for every task."""
+    def result_columns(self, types: Mapping[str, pa.DataType] | None = None) -> pa.Table:
+        """task_id and parameters as result tables show them, for every task.
+
+        Args:
+            types: parameter -> the type to show it in; the one that holds its values, if none.
+        """
         columns = {"task_id": self.table["task_id"]}
         for name in self.parameters:
-            as_is = name not in self.spec.as_json
-            columns[name] = self.table[name] if as_is else array(_flat(self.values(name)))
+            is_plain = name not in self.spec.as_json
+            if is_plain and types is None and self.table[name].null_count < len(self.table):
+                columns[name] = self.table[name]
+                continue
+            variants = self._variants(name)
+            columns[name] = variants.shown((types or {}).get(name) or variants.type())
         return pa.table(columns)
+
+    def _variants(self, name: str) -> Variants:
+        if name in self.spec.as_json:
+            return Variants.of_piece(_flat(self.values(name)))
+        return Variants.of_stored(self.table[name])
 
     def of_active(self) -> Manifest:
         """The same order with nothing but its active tasks."""
@@ -147,6 +168,9 @@ class Manifest:
         spec = ManifestSpec.of(values, str(path))
         table = table.replace_schema_metadata(None)
         table = table.rename_columns([_FORMAT_0.get(name, name) for name in table.column_names])
+        if spec.parameters is None:
+            names = schema_of(path).names if columns else table.column_names
+            spec = replace(spec, parameters=tuple(_parameters_among(names)))
         part_of = path if columns else None
         return cls(spec, table, footer["manifest"], part_of, values.get("format", 0))
 
@@ -190,6 +214,10 @@ class Manifest:
                 "was changed by another snakemake", file=str(self.part_of), fix="Run it again."
             )
         return manifest
+
+
+def _parameters_among(columns: list[str]) -> list[str]:
+    return [n for n in columns if n not in ("task_id", "seq", "plan") and not n.startswith("_")]
 
 
 def encoded(values: tuple[Any, ...], codes: Any) -> tuple[pa.Array, bool]:

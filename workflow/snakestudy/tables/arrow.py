@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,35 +16,70 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from snakestudy.errors import UserError
-from snakestudy.values import as_text
 
 FOOTER = b"snakestudy"
-_UNIQUE = ("task_id", "seq")  # not worth a dictionary
+NATURAL = b"snakestudy.natural"
+_GROUP_BYTES = 32_000_000
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
-    """Write a table under a temporary name (with a leading dot), then rename it.
+    """Write a table whole or not at all. sync: as of `write_batches`."""
+    write_batches([table], table.schema, path, footer, sync=sync)
+
+
+def write_batches(
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    path: Path,
+    footer: dict[str, Any],
+    *,
+    natural: pa.Schema | None = None,
+    is_passing: bool = False,
+    sync: bool = False,
+) -> None:
+    """Write tables of one schema under each other: under a temporary name, then renamed.
 
     Args:
+        natural: what the columns are by themselves, where the file has types for the sake of
+            others.
+        is_passing: whether it is read once and written anew soon: larger, and written faster.
         sync: wait until it is on the disk: something will be deleted in its favour.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")  # readers pass over a leading dot
+    metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
+    if natural is not None:
+        # Some readers take a file whose metadata are no text for damaged.
+        metadata[NATURAL] = base64.b64encode(natural.serialize())
+    schema = schema.with_metadata(metadata)
+    tables = iter(tables)
+    first = next(tables, schema.empty_table())
+    options: dict[str, Any] = {"use_dictionary": _worth_a_dictionary(first, is_passing)}
+    if is_passing:
+        options["compression"] = "none"
     try:
-        metadata = {FOOTER: json.dumps(footer, ensure_ascii=False).encode()}
-        repeated = [name for name in table.column_names if name not in _UNIQUE]
-        table = table.replace_schema_metadata(metadata)
-        parquet.write_table(
-            table,
-            temporary,
-            use_dictionary=repeated,  # pyright: ignore[reportArgumentType] (a list, too)
-            write_page_checksum=True,
-        )
+        with parquet.ParquetWriter(temporary, schema, write_page_checksum=True, **options) as file:
+            for table in chain([first], tables):
+                if len(table):
+                    file.write_table(table.replace_schema_metadata(metadata), _rows_a_group(table))
         if sync:
             sync_to_disk(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _worth_a_dictionary(table: pa.Table, is_passing: bool) -> list[str]:
+    """The columns whose values repeat, as far as one can say."""
+    names = ["task_id"] if is_passing else table.column_names
+    task_ids = table["task_id"].slice(0, 2).to_pylist() if "task_id" in names else []
+    unique = {"seq"} if len({*task_ids}) < len(task_ids) else {"seq", "task_id"}
+    return [name for name in names if name not in unique]
+
+
+def _rows_a_group(table: pa.Table) -> int:
+    """So many rows that a group of them is read at little cost of memory."""
+    return max(1, int(len(table) * _GROUP_BYTES / max(table.nbytes, 1)))
 
 
 def sync_to_disk(path: Path) -> None:
@@ -86,13 +124,84 @@ def read(path: Path, columns: list[str] | None = None) -> pa.Table:
     return table
 
 
-def schema_of(path: Path) -> pa.Schema:
+def read_groups(path: Path, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
+    """Some row groups of a file, one after the other; all of them if none are named.
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
+        for group in range(file.num_row_groups) if groups is None else groups:
+            yield file.read_row_group(group)
+
+
+def read_columns_of_groups(path: Path, name: str) -> Iterator[pa.ChunkedArray]:
+    """One column, of one row group after the other.
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, [name])[name]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file says of itself, without its rows.
+
+    Attributes:
+        natural: its columns as they are by themselves (see `write_batches`).
+        bytes_of_groups: of each row group, in memory.
+    """
+
+    schema: pa.Schema
+    natural: pa.Schema
+    rows: int
+    bytes_of_groups: tuple[int, ...]
+
+
+def describe(path: Path) -> Description:
     """
     Raises:
         Unreadable, FileNotFoundError
     """
     with _opened(path) as file:
-        return file.schema_arrow
+        schema, metadata = file.schema_arrow, file.metadata
+        groups = [metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)]
+    held = (schema.metadata or {}).get(NATURAL)
+    natural = (
+        pa.ipc.read_schema(pa.py_buffer(base64.b64decode(held)))
+        if held
+        else schema.remove_metadata()
+    )
+    return Description(schema, natural, metadata.num_rows, tuple(groups))
+
+
+def has_empty_column(path: Path) -> bool:
+    """Whether a column with a type may have nothing but nulls; the file has rows, no structs.
+
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    with _opened(path) as file:
+        metadata, schema = file.metadata, file.schema_arrow
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    for place, field in enumerate(schema):  # without structs, each has one column of the file's
+        if pa.types.is_null(field.type):
+            continue
+        columns = [group.column(place) for group in groups]
+        if not any(c.statistics and c.statistics.null_count < c.num_values for c in columns):
+            return True
+    return False
+
+
+def schema_of(path: Path) -> pa.Schema:
+    """
+    Raises:
+        Unreadable, FileNotFoundError
+    """
+    return describe(path).schema
 
 
 def rows_in(path: Path) -> int:
@@ -100,8 +209,7 @@ def rows_in(path: Path) -> int:
     Raises:
         Unreadable, FileNotFoundError
     """
-    with _opened(path) as file:
-        return file.metadata.num_rows
+    return describe(path).rows
 
 
 def footer_of(schema: pa.Schema) -> dict[str, Any]:
@@ -109,68 +217,48 @@ def footer_of(schema: pa.Schema) -> dict[str, Any]:
     return json.loads((schema.metadata or {}).get(FOOTER, b"{}"))
 
 
-def array(values: Sequence[Any]) -> pa.Array:
-    """An Arrow array of plain values: int with float is double, mixed kinds are text."""
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
-        return pa.array([None if v is None else float(v) for v in values], pa.float64())
-    if len(kinds) <= 1 and dict not in kinds:
-        try:
-            typed = pa.array(values)
-            if _is_flat(typed.type):
-                return typed
-        except (pa.ArrowException, OverflowError, TypeError, ValueError):
-            pass  # no type of Arrow's holds them
-    return pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())
-
-
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
-    """The type that holds them all: null yields, int with float is double, else text."""
-    kinds = {kind for kind in types if not pa.types.is_null(kind)}
-    if len(kinds) <= 1:
-        return next(iter(kinds), pa.null())
-    if all(pa.types.is_integer(kind) for kind in kinds):
-        return pa.int64()
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+    """The type that holds them all, in whatever order they come: null yields, int with float is
+    double, decimals and times the finer, times of several zones UTC, lists by what is in them;
+    else text.
+    """
+    common = pa.null()
+    for kind in types:
+        common = _common_of_two(common, kind)
+    return common
+
+
+def common_types(columns: Iterable[Mapping[str, pa.DataType]]) -> dict[str, pa.DataType]:
+    """Every column of some tables, in order of appearance, with the type that holds it in all."""
+    found: dict[str, dict[pa.DataType, None]] = {}
+    for types in columns:
+        for name, type_ in types.items():
+            found.setdefault(name, {})[type_] = None
+    return {name: common_type(types) for name, types in found.items()}
+
+
+def _common_of_two(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    types = pa.types
+    if one == other or types.is_null(other):
+        return one
+    if types.is_null(one):
+        return other
+    if {one, other} == {pa.int64(), pa.float64()}:
         return pa.float64()
-    if all(pa.types.is_list(kind) for kind in kinds):
-        return pa.list_(common_type(kind.value_type for kind in kinds))
+    if types.is_list(one) and types.is_list(other):
+        inner = _common_of_two(one.value_type, other.value_type)
+        known = one.value_type, other.value_type
+        is_text = types.is_string(inner) and not any(map(types.is_null, known))
+        return pa.string() if is_text else pa.list_(inner)
+    if types.is_decimal(one) and types.is_decimal(other):
+        return one if one.scale > other.scale else other
+    if types.is_duration(one) and types.is_duration(other):
+        return pa.duration("ns")
+    is_time = types.is_timestamp(one) and types.is_timestamp(other)
+    if is_time and (one.tz is None) == (other.tz is None):
+        unit = "ns" if "ns" in (one.unit, other.unit) else "us"
+        return pa.timestamp(unit, tz=one.tz if one.tz == other.tz else "UTC")
     return pa.string()
-
-
-def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """The columns of all, in order of first appearance, each of `common_type`."""
-    names = list(dict.fromkeys(name for schema in schemas for name in schema.names))
-    return pa.schema(
-        (name, common_type(schema.field(name).type for schema in schemas if name in schema.names))
-        for name in names
-    )
-
-
-def cast_to(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The table with the schema's columns and types; what it lacks is null."""
-    columns = []
-    for field in schema:
-        if field.name not in table.column_names:
-            columns.append(pa.nulls(len(table), field.type))
-        elif table.schema.field(field.name).type == field.type:
-            columns.append(table[field.name])
-        elif pa.types.is_string(field.type):
-            columns.append(_texts(table[field.name]))
-        elif pa.types.is_list(field.type):
-            lists = _fitting(table[field.name].to_pylist(), field.type)
-            columns.append(pa.array(lists, field.type))
-        else:
-            columns.append(table[field.name].cast(field.type, safe=False))
-    return pa.Table.from_arrays(columns, schema=schema)
-
-
-def concat(tables: Sequence[pa.Table]) -> pa.Table:
-    """The tables under each other, in their one schema."""
-    if len(tables) == 1:
-        return tables[0].replace_schema_metadata(None)
-    schema = common_schema([table.schema for table in tables])
-    return pa.concat_tables([cast_to(table, schema) for table in tables])
 
 
 def take_rows(table: pa.Table, rows: list[int] | list[int | None]) -> pa.Table:
@@ -202,37 +290,3 @@ def _look_up(function: str, texts: pa.ChunkedArray, among: pa.ChunkedArray) -> p
 
     options = compute.SetLookupOptions(value_set=among.combine_chunks())
     return compute.call_function(function, [texts], options)
-
-
-def _fitting(value: Any, kind: pa.DataType) -> Any:
-    """A list (of lists) with its values as text where the type asks for text."""
-    if isinstance(value, list):
-        inner = kind.value_type if pa.types.is_list(kind) else kind
-        return [_fitting(item, inner) for item in value]
-    if value is None or not pa.types.is_string(kind):
-        return value
-    return as_text(value)
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    """Whether it is a simple type, or a list of one."""
-    while pa.types.is_list(kind):
-        kind = kind.value_type
-    return not pa.types.is_nested(kind)
-
-
-def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    values = column.to_pylist()
-    return pa.chunked_array(
-        [pa.array([None if v is None else as_text(_jsonable(v)) for v in values], pa.string())]
-    )
-
-
-def _jsonable(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    return str(value)
