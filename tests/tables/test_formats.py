@@ -16,6 +16,7 @@ from snakestudy.config.schema import schema
 from snakestudy.config.study import Metric
 from snakestudy.running.metrics import read_metric
 from snakestudy.tables.formats import FORMATS, Format, read_file
+from snakestudy.tables.pieces import as_list
 from snakestudy.tables.rows import as_columns
 
 COLUMNS = {"a": [1, 2], "b": [0.5, 1.5]}
@@ -33,6 +34,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet.write_table(pa.table(COLUMNS), "t.parquet")
     for name in ("t.feather", "t.arrow"):
         feather.write_feather(pa.table(COLUMNS), name)
+    records = list(zip(*COLUMNS.values(), strict=True))
+    numpy.save("t.npy", numpy.array(records, dtype=[("a", "i8"), ("b", "f8")]))
     numpy.savez("t.npz", allow_pickle=False, **{n: numpy.array(v) for n, v in COLUMNS.items()})
 
 
@@ -40,7 +43,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("case", [str.lower, str.upper])
 def test_table_reads_the_same_in_every_format(suffix: str, case) -> None:
     path = Path(f"t{suffix}").rename(f"u{case(suffix)}")
-    assert as_columns(read_file(path), set()) == (2, COLUMNS)
+    count, pieces = as_columns(read_file(path), set())
+    assert (count, {name: as_list(piece) for name, piece in pieces.items()}) == (2, COLUMNS)
 
 
 @pytest.mark.parametrize("suffix", [*FORMATS, ".dat"])
@@ -63,7 +67,7 @@ def test_formats_are_documented() -> None:
 
 
 def test_new_format_is_read_from_designs_and_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    toy = Format(lambda path: {"x": [float(word) for word in path.read_text().split(";")]})
+    toy = Format(lambda file: {"x": [float(word) for word in file.read().split(b";")]})
     monkeypatch.setitem(FORMATS, ".toy", toy)
     Path("t.toy").write_text("1;2.5")
     assert rows(design({"table": "t.toy"})) == [(1.0,), (2.5,)]

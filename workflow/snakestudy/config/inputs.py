@@ -141,8 +141,18 @@ def _check_template(path: Path, kind: str, known: set[str]) -> None:
     _check_names(rendered_names(text, kind), known, text)
 
 
-def _check_metrics(task: Task, _: set[str]) -> None:
+def _check_metrics(task: Task, known: set[str]) -> None:
     for metric in task.metrics:
+        with error_context(f"task.metrics.{metric.name}.path"):
+            _check_placeholders(metric.path or "", known)
+        taken = sorted(known.intersection(metric.columns) - set(_EXTRA_NAMES))
+        if taken:
+            raise UserError(
+                "is a parameter, too",
+                key=f"task.metrics.{metric.name}.columns",
+                value=taken[0],
+                fix="Rename one of them.",
+            )
         path = os.path.normpath(metric.path or ".")
         if path.startswith(("../", "/")) or path == "..":
             raise UserError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from snakestudy.config.schema import check_schema, schema, with_defaults
@@ -122,7 +123,21 @@ def _resolve_metric(name: str, metric: str | dict[str, Any]) -> dict[str, Any]:
         patterns = metric["regex"]
         metric["regex"] = [patterns] if isinstance(patterns, str) else patterns
         _check_patterns(metric["regex"], f"{key}.regex")
+    if "columns" in metric:
+        _check_columns(metric, f"{key}.columns")
     return {"name": name, **metric}
+
+
+def _check_columns(metric: dict[str, Any], key: str) -> None:
+    from snakestudy.tables.formats import format_of  # seldom needed where Snakemake parses
+
+    other = next((name for name in ("regex", "reader") if name in metric), None)
+    if other is None and not format_of(Path(metric["path"])).takes_names:
+        other = f"a file of kind {Path(metric['path']).suffix}, which names its columns itself"
+    if other:
+        fix = "Take it out."
+        raise UserError(f"does not go with {other}", key=key, value=metric["columns"], fix=fix)
+    _unique(metric["columns"], key)
 
 
 def _check_patterns(patterns: list[str], key: str) -> None:

@@ -27,6 +27,20 @@ class Metric:
     regex: tuple[str, ...] = ()
     match: str = "last"
     reader: str | None = None
+    columns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, metric: Mapping[str, Any]) -> Metric:
+        """The metric of a resolved configuration (or of a manifest)."""
+        lists = {name: tuple(metric.get(name, ())) for name in ("regex", "columns")}
+        return cls(**{**metric, **lists})
+
+    def to_json(self) -> dict[str, Any]:
+        """The metric as `of` takes it; without columns as versions wrote it that knew none."""
+        content = asdict(self)
+        if not self.columns:
+            del content["columns"]
+        return content
 
 
 @dataclass(frozen=True)
@@ -56,10 +70,7 @@ class Task:
             function=task.get("function"),
             setup=task.get("setup"),
             inputs=tuple(Input(**item) for item in task["inputs"]),
-            metrics=tuple(
-                Metric(**{**item, "regex": tuple(item.get("regex", ()))})
-                for item in task["metrics"]
-            ),
+            metrics=tuple(map(Metric.of, task["metrics"])),
             depends=tuple(task["depends"]),
             threads=task["threads"],
             mem_mb=task["mem_mb"],
@@ -71,7 +82,8 @@ class Task:
 
     def to_json(self) -> dict[str, Any]:
         """The task as `of` takes it."""
-        return {**asdict(self), "env": dict(self.env)}
+        metrics = [metric.to_json() for metric in self.metrics]
+        return {**asdict(self), "metrics": metrics, "env": dict(self.env)}
 
 
 @dataclass(frozen=True)

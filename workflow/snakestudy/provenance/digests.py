@@ -92,7 +92,8 @@ def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, 
     """As `Provenance.readers`."""
     readers = {}
     for metric in task.metrics:
-        how = digest_of([metric.path, metric.regex, metric.match, metric.reader])
+        reading = [metric.path, metric.regex, metric.match, metric.reader]
+        how = digest_of([*reading, metric.columns] if metric.columns else reading)
         files = python_files(metric.reader, f"task.metrics.{metric.name}.reader", sha)
         code = {f"code {path}": sha(path, "task.metrics") for path in files}
         readers[metric.name] = {"reading": how, **code}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,9 +30,11 @@ def shared_environment(context: RunContext) -> dict[str, str]:
     """What every task finds, with what this process was started with."""
     threads = str(context.task.threads)
     deadline = {"STUDY_DEADLINE": str(int(context.deadline))} if context.deadline else {}
+    posted = [metric.name for metric in context.task.metrics if not metric.path]
     return {
         **os.environ,
         **dict.fromkeys(_THREADS, threads),
+        "STUDY_METRICS": json.dumps(posted),  # for post_run_results
         "PYTHONPATH": python_path(),
         "STUDY_DIR": str(context.study),
         "STUDY_THREADS": threads,

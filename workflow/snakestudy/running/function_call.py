@@ -16,6 +16,7 @@ from snakestudy.running import process
 from snakestudy.running.environment import configured_environment, task_environment, values_of
 from snakestudy.running.result import error_line
 from snakestudy.running.streams import prints_to, restore_streams
+from snakestudy.tables.settled import settled
 from snakestudy.values import nest
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class FunctionCall:
     def _returned(self, spec: TaskSpec, result: Result) -> Any:
         try:
             function = self._function or self._load()
-            return function(nest(spec.values))
+            return settled(function(nest(spec.values)))
         except (Exception, SystemExit) as error:
             if self._debug and isinstance(error, Exception):
                 self._debug(error.__traceback__)

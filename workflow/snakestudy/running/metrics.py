@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import glob
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from snakestudy.config.functions import load_function
 from snakestudy.config.study import Metric
+from snakestudy.config.templates import fill
 from snakestudy.errors import RowError
-from snakestudy.tables.formats import read_file
-from snakestudy.tables.rows import as_columns
-from snakestudy.tables.text import Columns, parse_numbers
+from snakestudy.running.environment import values_of
+from snakestudy.running.posted import read_posted
+from snakestudy.tables.compressed import read_text
+from snakestudy.tables.formats import read_metric_file
+from snakestudy.tables.joined import joined
+from snakestudy.tables.pieces import Pieces, Tokens
+from snakestudy.tables.rows import as_columns, row_error
+from snakestudy.tables.settled import settled
+from snakestudy.values import as_text
 
 if TYPE_CHECKING:
+    from snakestudy.running.batch import TaskSpec
     from snakestudy.running.context import RunContext
+
+Rows = tuple[int, Pieces]  # their number, and their columns
 
 
 class TaskMetrics:
@@ -25,11 +35,13 @@ class TaskMetrics:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         self._reserved = context.reserved_columns
-        self._handed_over = [m.name for m in context.task.metrics if not m.path]
+        metrics = context.task.metrics
+        self._handed_over = [metric.name for metric in metrics if not metric.path]
+        self._has_placeholders = any("{" in (metric.path or "") for metric in metrics)
 
     def rows(
-        self, returned: Any, directory: Path
-    ) -> tuple[dict[str, tuple[int, Columns]], dict[str, str]]:
+        self, returned: Any, directory: Path, spec: TaskSpec
+    ) -> tuple[dict[str, Rows], dict[str, str]]:
         """The rows of every metric, each by itself: one that cannot be read harms no other.
 
         Args:
@@ -42,7 +54,7 @@ class TaskMetrics:
         Raises:
             RowError: if something was returned, and there is no metric to take it.
         """
-        rows: dict[str, tuple[int, Columns]] = {}
+        rows: dict[str, Rows] = {}
         unread: dict[str, str] = {}
         try:
             given = self._given(returned, directory)
@@ -50,11 +62,12 @@ class TaskMetrics:
             if not self._handed_over:
                 raise
             given, unread = {}, dict.fromkeys(self._handed_over, str(error))
+        values = values_of(self._context.task, spec) if self._has_placeholders else {}
         for metric in self._context.task.metrics:
             if metric.name in unread:
                 continue
             try:
-                rows[metric.name] = self._rows_of(metric, given, directory)
+                rows[metric.name] = self._rows_of(metric, given, directory, values)
             except RowError as error:
                 unread[metric.name] = str(error)
         return rows, unread
@@ -63,26 +76,22 @@ class TaskMetrics:
         """metric -> what the task handed over for it."""
         task, handed_over = self._context.task, self._handed_over
         if task.command and handed_over:
-            returned = _posted(directory)
+            returned = read_posted(directory)
         return by_metric(returned, handed_over) if handed_over or task.function else {}
 
     def _rows_of(
-        self, metric: Metric, given: Mapping[str, Any], directory: Path
-    ) -> tuple[int, Columns]:
+        self,
+        metric: Metric,
+        given: Mapping[str, Any],
+        directory: Path,
+        values: Mapping[str, Any],
+    ) -> Rows:
         if metric.path:
-            return read_metric(metric, directory, self._context.study, self._reserved)
+            return read_metric(metric, directory, self._context.study, self._reserved, values)
         try:
             return as_columns(given[metric.name], self._reserved)
         except RowError as error:
             raise RowError(f"metric {metric.name}: {error}") from None
-
-
-def _posted(directory: Path) -> Any:
-    """What a program handed over (see `post_run_results`)."""
-    file = directory / "results.json"
-    if not file.is_file():
-        raise RowError("the task posted no rows (see post_run_results)")
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
@@ -90,20 +99,32 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
 
     >>> by_metric({"rmse": 1.0}, ["fit"])
     {'fit': {'rmse': 1.0}}
+
+    Raises:
+        RowError: if that is not what the metrics are.
     """
-    is_by_name = (
-        isinstance(returned, (dict, Mapping))
-        and len(returned) == len(metrics)
-        and all(map(returned.__contains__, metrics))
-    )
-    if is_by_name and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
-        return dict(returned)
-    if len(metrics) == 1:
-        return {metrics[0]: returned}
-    if not metrics and returned is None:
-        return {}
-    given = sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
+    try:
+        is_by_name = (
+            isinstance(returned, (dict, Mapping))
+            and len(returned) == len(metrics)
+            and all(map(returned.__contains__, metrics))
+        )
+        if is_by_name and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
+            return dict(returned)
+        if len(metrics) == 1 and returned is not None:
+            return {metrics[0]: returned}
+        if not metrics and returned is None:
+            return {}
+        given = _told(returned)
+    except BaseException as error:
+        raise row_error(error) from error.__cause__
     raise RowError(f"returned {given}; the metrics are {sorted(metrics)}")
+
+
+def _told(returned: Any) -> Any:
+    if returned is None:
+        return "nothing (None)"
+    return sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
 
 
 def _are_rows(value: Any) -> bool:
@@ -114,42 +135,68 @@ def _are_rows(value: Any) -> bool:
 
 
 def read_metric(
-    metric: Metric, directory: Path, study: Path, parameters: set[str]
-) -> tuple[int, Columns]:
-    """The rows of one metric from the file that a task left in its run directory.
+    metric: Metric,
+    directory: Path,
+    study: Path,
+    parameters: set[str],
+    values: Mapping[str, Any] | None = None,
+) -> Rows:
+    """The rows of one metric from the files that a task left in its run directory.
+
+    Args:
+        values: what placeholders in its path stand for.
 
     Raises:
-        RowError: if the file is not there or cannot be read so.
+        RowError: if no file is there or one cannot be read so.
     """
-    assert metric.path is not None  # or the task hands its rows over
-    path = directory / metric.path
-    if not path.is_file():
-        raise RowError(f"metric {metric.name}: the task wrote no file {metric.path}")
+    path = fill(metric.path or "", values or {})
+    files = _files(metric, path, directory, values or {})
+    if not files:
+        raise RowError(f"metric {metric.name}: the task wrote no file {path}")
+    return joined([_read(metric, directory, file, study, parameters) for file in files])
+
+
+def _files(metric: Metric, path: str, directory: Path, values: Mapping[str, Any]) -> list[str]:
+    """The files that a filled path names, sorted; several if it is a pattern."""
+    template = metric.path or ""
+    if path.split("/").count("..") > template.split("/").count(".."):
+        raise RowError(f"metric {metric.name}: the path {path} goes up ('..') by a value")
+    if (directory / path).is_file():
+        return [path]
+    pattern = fill(template, {name: glob.escape(as_text(value)) for name, value in values.items()})
+    found = glob.glob(pattern, root_dir=directory, recursive=True)
+    return sorted(name for name in found if (directory / name).is_file())
+
+
+def _read(metric: Metric, directory: Path, file: str, study: Path, parameters: set[str]) -> Rows:
+    """The rows of one file."""
+    path = directory / file
     try:
         if metric.regex:
-            rows = _matches(path.read_text(encoding="utf-8", errors="replace"), metric)
+            rows = _matches(read_text(path), file, metric)
         elif metric.reader:
-            rows = load_function(str(study / metric.reader), study)(path)
+            rows = settled(load_function(str(study / metric.reader), study)(path))
         else:
-            rows = read_file(path)
+            rows = read_metric_file(path, metric.columns or None)
         return (0, {}) if isinstance(rows, dict) and not rows else as_columns(rows, parameters)
     except RowError as error:
-        raise RowError(f"metric {metric.name}: {error}") from None
-    except Exception as error:
+        of_which = "" if file == metric.path else f"{file}: "
+        raise RowError(f"metric {metric.name}: {of_which}{error}") from None
+    except (Exception, SystemExit) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise RowError(f"metric {metric.name}: {metric.path} cannot be read: {problem}") from error
+        raise RowError(f"metric {metric.name}: {file} cannot be read: {problem}") from error
 
 
-def _matches(text: str, metric: Metric) -> Columns:
+def _matches(text: str, file: str, metric: Metric) -> dict[str, Tokens]:
     """The named groups of every pattern: all matches as rows, or the first or last as one."""
-    columns: Columns = {}
+    columns: dict[str, Tokens] = {}
     for pattern in metric.regex:
         matches = [match.groupdict() for match in re.finditer(pattern, text, re.MULTILINE)]
         if not matches:
-            raise RowError(f"{metric.path} has nothing that matches {pattern!r}")
+            raise RowError(f"{file} has nothing that matches {pattern!r}")
         rows = {"first": matches[:1], "last": matches[-1:], "all": matches}[metric.match]
         for name in rows[0]:
-            columns[name] = parse_numbers([row[name] or "" for row in rows])
+            columns[name] = Tokens(row[name] or None for row in rows)
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise RowError(f"the patterns match different numbers of times: {lengths}")

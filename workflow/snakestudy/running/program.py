@@ -7,6 +7,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from snakestudy.errors import RowError
+from snakestudy.running.metrics import by_metric
+from snakestudy.running.posted import write_posted
+from snakestudy.tables.rows import as_columns, row_error
+from snakestudy.tables.settled import settled
+
 
 def get_run_params() -> dict[str, Any]:
     """The parameters of the task this program runs as; dotted names are nested.
@@ -21,18 +27,27 @@ def post_run_results(results: Any) -> None:
     """Hand over the rows of the metrics that the configuration lists by name.
 
     Args:
-        results: metric -> rows; with one metric, just the rows will do. Rows are a mapping
-            of scalars or of sequences, a list of mappings, a DataFrame or a pyarrow Table.
-            A second call replaces the first.
+        results: metric -> rows; with one metric, just the rows will do. Rows are what a
+            function of a study may return. A second call replaces the first.
 
     Raises:
         RuntimeError: if the program does not run as a task with a run directory.
-        TypeError: for values that JSON cannot hold.
+        RowError: for what is no rows, or not of these metrics.
     """
-    target = _params_file().with_name("results.json")
-    temporary = target.with_name(".results.json")
-    temporary.write_text(json.dumps(results, default=_as_json), encoding="utf-8")
-    os.replace(temporary, target)
+    directory = _params_file().parent
+    metrics = json.loads(os.environ.get("STUDY_METRICS", "[]"))
+    if not metrics:  # all are read from files
+        return
+    rows = {}
+    for name, given in by_metric(settled(results), metrics).items():
+        try:
+            rows[name] = as_columns(given, set())
+        except RowError as error:
+            raise RowError(f"metric {name}: {error}") from error
+    try:
+        write_posted(rows, directory)
+    except ValueError as error:  # of JSON, for integers that are too long
+        raise row_error(error) from error
 
 
 def _params_file() -> Path:
@@ -40,16 +55,3 @@ def _params_file() -> Path:
     if not path:
         raise RuntimeError("STUDY_PARAMS is not set: this works only in a task of a study")
     return Path(path)
-
-
-def _as_json(value: Any) -> Any:
-    """Arrays and tables as JSON: columns of values."""
-    if hasattr(value, "to_pydict"):
-        return value.to_pydict()
-    if hasattr(value, "get_column"):
-        return value.to_dict(as_series=False)
-    if hasattr(value, "columns") and hasattr(value, "to_dict"):
-        return value.to_dict(orient="list")
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"a {type(value).__name__} cannot be handed over")

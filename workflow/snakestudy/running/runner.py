@@ -80,7 +80,7 @@ class Runner:
             place = directory or self._enter_scratch()
             returned = self._call(spec, directory, attempt, result)
             if result.error is None:
-                self._read(result, returned, place)
+                self._read(result, returned, place, spec)
         except Stopped:
             raise
         except RowError as error:
@@ -104,15 +104,15 @@ class Runner:
         os.chdir(directory)  # as it was when they were read first
         result = Result(**{**{name: note[name] for name in FIELDS}, "digest": spec.reread})
         try:
-            self._read(result, None, directory)
+            self._read(result, None, directory, spec)
         except RowError as error:
             result.error = str(error)
         note_result(self.context, spec, result, directory, result.attempt)
         return result
 
-    def _read(self, result: Result, returned: Any, directory: Path) -> None:
+    def _read(self, result: Result, returned: Any, directory: Path, spec: TaskSpec) -> None:
         """Take the rows of each metric; one that cannot be read is the task's failure."""
-        result.metrics, unread = self._metrics.rows(returned, directory)
+        result.metrics, unread = self._metrics.rows(returned, directory, spec)
         if unread:
             result.error = "; ".join(dict.fromkeys(unread.values()))
 

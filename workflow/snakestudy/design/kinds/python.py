@@ -15,6 +15,7 @@ from snakestudy.config.functions import load_function
 from snakestudy.design.kinds.kind import BlockKind, ExpandContext, Factor, Sha
 from snakestudy.errors import RowError, UserError
 from snakestudy.provenance.code import named_files, python_files
+from snakestudy.tables.pieces import as_list
 from snakestudy.tables.rows import as_columns
 
 if TYPE_CHECKING:
@@ -82,8 +83,11 @@ def _copy(item: Any) -> Any:
 def _from_table(table: Any, target: str, limit: int) -> ParameterColumns:
     from snakestudy.design.columns import check_size, from_source
 
+    if hasattr(table, "isna"):
+        table = _without_rows_names(table, target)
     try:
-        count, columns = as_columns(table, set())
+        count, pieces = as_columns(table, set())
+        columns = {name: as_list(piece) for name, piece in pieces.items()}
     except RowError as error:
         raise UserError(f"gives {error}", value=target) from None
     check_size(count, limit)
@@ -92,6 +96,16 @@ def _from_table(table: Any, target: str, limit: int) -> ParameterColumns:
     if hasattr(table, "isna"):  # for pandas, NaN is what is missing
         columns = {n: [None if v != v else v for v in values] for n, values in columns.items()}
     return from_source(columns, target)
+
+
+def _without_rows_names(frame: Any, target: str) -> Any:
+    """A frame of pandas; an index without names is what a filter left, and no parameter."""
+    names = [name for name in frame.columns if not isinstance(name, str)]
+    if names:
+        raise UserError(f"gives a frame; the column name {names[0]!r} is no text", value=target)
+    if all(name is None for name in frame.index.names):
+        return frame.reset_index(drop=True)
+    return frame
 
 
 def _from_mappings(sets: list[Any], target: str, limit: int) -> ParameterColumns:
