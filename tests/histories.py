@@ -15,7 +15,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
@@ -23,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kit import Study, environment, kill_group, wait_until
+from kit import Study, kill_group, wait_until
 from pyarrow import parquet
 
 from snakestudy.commands import check, prune
@@ -610,4 +609,4 @@ def shrunk(events: list[Event], fails: Callable[[list[Event]], bool]) -> list[Ev
         size = min(size, max(1, len(events) // 2))
 
 
-__all__ = ["Event", "drawn", "environment", "replay", "shrunk", "signal"]
+__all__ = ["Event", "drawn", "replay", "shrunk"]

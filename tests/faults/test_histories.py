@@ -30,6 +30,12 @@ def test_no_history_gets_stuck_or_lies(tmp_path: Path) -> None:
     print(f"{seed - SEED} histories")
 
 
+def test_history_is_cut_to_what_fails() -> None:
+    history = [("grow", i, 0) for i in range(20)]
+    needed = {history[3], history[11], history[17]}
+    assert shrunk(history, lambda events: needed <= set(events)) == sorted(needed)
+
+
 def _fails(events: list[Event], directory: Path) -> bool:
     return replay(events, _empty(directory)) is not None
 
