@@ -138,6 +138,7 @@ class PlanContext:
         slots: jobs that run side by side.
         stopped: whether the newest plan was.
         files: what is looked up when it is needed.
+        highest: number of the last plan, also where its record is lost.
     """
 
     study: Study
@@ -146,6 +147,7 @@ class PlanContext:
     slots: int
     stopped: bool
     files: StudyFiles
+    highest: int = 0
 
     @property
     def step(self) -> str:
@@ -164,6 +166,11 @@ class PlanContext:
     def number(self) -> int:
         """Of the newest plan, 0 before the first."""
         return self.record.plan if self.record else 0
+
+    @property
+    def next_number(self) -> int:
+        """Of a new plan; never one again, for rows tell which plan made them."""
+        return max(self.number, self.highest) + 1
 
 
 @dataclass(frozen=True)
@@ -194,6 +201,7 @@ class ChunkReview:
             `unread_lost`: those successes among them without a run directory to read it from.
         failed: rows of failures to be tried again.
         missing: active tasks without a row.
+        ordered: active tasks that an earlier plan wanted to be made again, and that are not yet.
         new_inputs: rows whose tasks' own input files changed.
         redo: which of its tasks the user wants again.
         rewrite: whether its manifest has to say something else.
@@ -206,9 +214,13 @@ class ChunkReview:
     unread_lost: list[RowCount] = field(default_factory=list)
     failed: list[RowCount] = field(default_factory=list)
     missing: int = 0
+    ordered: numpy.ndarray = field(init=False)
     new_inputs: list[RowCount] = field(default_factory=list)
     redo: numpy.ndarray | None = None
     rewrite: bool = False
+
+    def __post_init__(self) -> None:
+        self.ordered = numpy.zeros(len(self.active), dtype=bool)
 
     @property
     def redone(self) -> int:

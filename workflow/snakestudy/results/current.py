@@ -13,6 +13,7 @@ from snakestudy.config.load import load
 from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
+from snakestudy.provenance.acceptance import row_spec
 from snakestudy.provenance.changes import FIRST_STANDS, changes
 from snakestudy.provenance.code import code_text
 from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
@@ -44,11 +45,9 @@ class CurrentStep:
         Args:
             accepted: of the chunk, what `on_change: keep` has accepted in it.
         """
-        return RowSpec(
-            lambda digest: not self.changed(digest),
-            self.provenance.metrics,
-            accepted.accepted_digests,
-            accepted.accepted_readings,
+        digests, readings = accepted.accepted_digests, accepted.accepted_readings
+        return row_spec(
+            lambda digest: not self.changed(digest), self.provenance.metrics, digests, readings
         )
 
     def changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
