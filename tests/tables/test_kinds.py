@@ -15,13 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from snakestudy.tables.kinds import (
-    Variants,
-    as_before,
-    as_stored,
-    stored_pieces,
-    stored_schema,
-)
+from snakestudy.tables.kinds import Variants, as_before, as_stored, stored_pieces, stored_schema
 from snakestudy.tables.pieces import ArrowColumn, Buffer, Tokens, as_list
 
 LIST, DECIMAL = pa.list_, pa.decimal128(38, 2)

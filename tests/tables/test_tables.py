@@ -15,18 +15,15 @@ from snakestudy.storage.chunk_store import Batches, Store
 from snakestudy.storage.documents import Footer
 from snakestudy.tables.arrow import (
     Unreadable,
-    common_type,
-    common_types,
     describe,
     footer_of,
     has_empty_column,
-    index_in,
     read,
-    rows_with,
-    take_rows,
     write,
     write_batches,
 )
+from snakestudy.tables.common_types import common_type, common_types
+from snakestudy.tables.row_selection import index_in, rows_with, take_rows
 
 
 def table(**columns: Any) -> pa.Table:

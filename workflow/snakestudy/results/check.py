@@ -29,7 +29,8 @@ from snakestudy.storage.documents import FORMAT, ChunkEntry, PlanRecord
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import footer_in
 from snakestudy.storage.state import State
-from snakestudy.tables.arrow import Unreadable, index_in, read, take_rows
+from snakestudy.tables.arrow import Unreadable, read
+from snakestudy.tables.row_selection import index_in, take_rows
 from snakestudy.tables.task_ids import differences
 
 SHOWN = 20  # problems told one by one

@@ -12,7 +12,8 @@ from snakestudy.messages import pluralize
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import TaskCounts, count_tasks
 from snakestudy.storage.documents import PlanRecord
-from snakestudy.tables.arrow import read, rows_in, schema_of, take_rows
+from snakestudy.tables.arrow import read, rows_in, schema_of
+from snakestudy.tables.row_selection import take_rows
 
 SHOWN = 5  # failures told one by one
 _OF_THE_TASK_TABLE = ("task_id", "seq", "chunk", "plan", "status")

@@ -17,7 +17,9 @@ from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import Outputs
 from snakestudy.storage.record import planned_study
-from snakestudy.tables.arrow import common_types, index_in, read, take_rows, write
+from snakestudy.tables.arrow import read, write
+from snakestudy.tables.common_types import common_types
+from snakestudy.tables.row_selection import index_in, take_rows
 
 
 def make_task_table(layout: Layout) -> None:

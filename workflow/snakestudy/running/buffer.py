@@ -12,8 +12,8 @@ import pyarrow as pa
 from snakestudy.running.result import FIELDS, BatchResult
 from snakestudy.running.row_buffer import RowBuffer
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import repeat_rows
 from snakestudy.tables.kinds import stored_pieces
+from snakestudy.tables.row_selection import repeat_rows
 
 
 class ResultBuffer:

@@ -14,7 +14,7 @@ from snakestudy.storage.documents import ManifestSpec
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.row_reasons import row_reasons
 from snakestudy.storage.task_rows import as_rows
-from snakestudy.tables.arrow import index_in, take_rows
+from snakestudy.tables.row_selection import index_in, take_rows
 
 
 def _row_spec(spec: ManifestSpec, step: str) -> RowSpec:

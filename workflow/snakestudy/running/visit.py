@@ -31,7 +31,7 @@ from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.mtimes import back_to_now
 from snakestudy.storage.outputs import project
 from snakestudy.storage.state import RowCount, State, StepState, limits_of
-from snakestudy.tables.arrow import rows_with
+from snakestudy.tables.row_selection import rows_with
 
 if TYPE_CHECKING:
     from snakestudy.running.collector import Collector

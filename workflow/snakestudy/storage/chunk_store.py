@@ -23,16 +23,9 @@ from snakestudy.storage.lock import hold
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import MergedTable, PartTable, beside_parameters
 from snakestudy.storage.task_rows import READ, TaskRow, as_rows
-from snakestudy.tables.arrow import (
-    Unreadable,
-    index_in,
-    read,
-    read_groups,
-    sync_to_disk,
-    take_rows,
-    write_batches,
-)
+from snakestudy.tables.arrow import Unreadable, read, read_groups, sync_to_disk, write_batches
 from snakestudy.tables.kinds import as_before
+from snakestudy.tables.row_selection import index_in, take_rows
 
 T = TypeVar("T")
 

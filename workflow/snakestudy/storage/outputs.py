@@ -18,15 +18,10 @@ from snakestudy.storage.documents import Footer
 from snakestudy.storage.links import link
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import PartTable, beside_parameters, refuse_doubled
-from snakestudy.tables.arrow import (
-    common_type,
-    common_types,
-    has_empty_column,
-    read,
-    rows_with,
-    write_batches,
-)
+from snakestudy.tables.arrow import has_empty_column, read, write_batches
+from snakestudy.tables.common_types import common_type, common_types
 from snakestudy.tables.kinds import Variants, stored_schema
+from snakestudy.tables.row_selection import rows_with
 
 METADATA = "metadata"  # the table of a part whose columns have one type each, whatever rows say
 Types = dict[str, pa.DataType]  # column -> the type it is shown in

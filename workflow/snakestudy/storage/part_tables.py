@@ -19,13 +19,11 @@ from snakestudy.tables.arrow import (
     Description,
     describe,
     footer_of,
-    places_in,
     read_columns_of_groups,
     read_groups,
-    rows_with,
-    sorted_by,
 )
 from snakestudy.tables.kinds import as_stored, stored_schema
+from snakestudy.tables.row_selection import places_in, rows_with, sorted_by
 
 _NATURAL_FORMAT = 2
 _WINDOW_BYTES = 64_000_000  # of rows that are held at a time

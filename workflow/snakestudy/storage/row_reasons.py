@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from snakestudy.provenance.row_digest import Reason, RowSpec, needs_run
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import index_in
+from snakestudy.tables.row_selection import index_in
 
 
 class _Row(NamedTuple):

@@ -112,6 +112,6 @@ def as_list(piece: Piece) -> list[Any]:
         return token_values(piece, token_type(piece))
     if isinstance(piece, list):
         return piece
-    from snakestudy.tables.kinds import arrow_of  # with pyarrow
+    from snakestudy.tables.piece_kinds import arrow_of  # with pyarrow
 
     return arrow_of(piece).to_pylist()
