@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def test_changed_code_inputs_and_tasks_that_are_not_planned_are_told(
     study.edit("scripts/model.py", "*", "+")
     said = study.snakemake("check", ok=False)
     assert "2 tasks of before scripts/model.py changed" in said
+
+
+def test_run_directories_that_were_kept_and_are_gone_are_told_and_no_problem(
+    study: Study,
+) -> None:
+    study.edit("config/config.yaml", "chunks:", "run_dirs: keep\nchunks:")
+    study.snakemake()
+    said = study.snakemake("check")
+    assert re.search(r"run directories +4 +0 +4 +0", said)
+    assert "are gone" not in said
+    shutil.rmtree(min(study.path.glob("runs/??/*")))
+    said = study.snakemake("check")
+    assert re.search(r"run directories +3 +0 +4 +0", said)
+    assert "1 of 4 run directories are gone: metrics added later run their tasks again" in said
+    assert "nothing missing, nothing wrong" in said
 
 
 def test_check_of_a_study_that_was_never_planned_says_so(study: Study) -> None:

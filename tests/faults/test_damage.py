@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from kit import Study
+from kit import Study, environment
 from pyarrow import parquet
 
 from snakestudy.tables.arrow import footer_of, read, write
@@ -185,6 +189,13 @@ def test_notes_of_the_store_that_are_damaged_are_made_again_without_running_a_ta
     wanted = twice.fit()
     damage(sorted((twice.path / "results/.store").glob(pattern))[0])
     twice.snakemake()
+    if "manifest" in pattern:
+        said = twice.snakemake("check", ok=False)
+        found = re.findall(r"manifest.parquet: is lost, or another chunk's; delete (.*?),", said)
+        assert len(found) == (2 if damage is swapped_with_its_neighbour else 1)
+        for path in found:
+            (twice.path / path).unlink()
+        twice.snakemake()
     assert not twice.ran()
     assert twice.fit() == wanted
     assert "is current" in twice.snakemake()
@@ -200,4 +211,79 @@ def test_chunks_whose_manifests_are_lost_do_not_mix_with_those_cut_in_their_plac
     twice.edit("config/config.yaml", "a: [1, 2, 5]", "a: [2, 5, 6]")
     assert "a damaged or foreign part of the store is now" in twice.snakemake()
     assert twice.fit() == [(a, b, a * b) for a in (2, 5, 6) for b in (10, 20)]
+    assert "nothing missing, nothing wrong" in twice.snakemake("check")
+
+
+@pytest.mark.parametrize("published", ["there", "lost"])
+@pytest.mark.parametrize("then", ["nothing", "growth", "prune"])
+def test_manifests_that_changed_places_are_not_taken_for_one_another(
+    twice: Study, published: str, then: str
+) -> None:
+    wanted = twice.fit()
+    swapped_with_its_neighbour(min((twice.path / "results/.store").glob("*/manifest.parquet")))
+    if published == "lost":
+        shutil.rmtree(twice.path / "results/plan/chunks")
+    if then == "growth":
+        twice.edit("config/config.yaml", "a: [1, 2, 5]", "a: [1, 2, 5, 6]")
+        wanted = sorted([*wanted, (6, 10, 60), (6, 20, 120)])
+    if then == "prune":
+        twice.edit("config/config.yaml", "a: [1, 2, 5]", "a: [1, 2]")
+        wanted = [row for row in wanted if row[0] != 5]
+    twice.snakemake()
+    if then == "prune":
+        assert "removed" in twice.verb("prune", "--yes")
+    assert sum(twice.ran().values()) == (2 if then == "growth" else 0)
+    assert twice.fit() == wanted
+
+
+@pytest.mark.parametrize("what", ["plan", "prune"])
+def test_part_of_a_newer_format_is_refused_while_all_is_there(twice: Study, what: str) -> None:
+    part = min((twice.path / "results/.store").glob("*/parts/*/metadata.parquet"))
+    table = read(part)
+    footer = {**footer_of(table.schema), "format": 99}
+    if what == "prune":
+        twice.edit("config/config.yaml", "a: [1, 2, 5]", "a: [2, 5]")
+        twice.edit("config/config.yaml", "b: [10, 20]", "b: [10]")
+        twice.snakemake()
+    part.unlink()
+    write(table, part, footer)
+    before = {path: path.read_bytes() for path in twice.path.glob("results/**/*.parquet")}
+    if what == "plan":
+        twice.edit("scripts/model.py", '* params["b"]', '+ params["b"]')
+        said = twice.snakemake(ok=False)
+    else:
+        command = [sys.executable, "-m", "snakestudy", "prune", "--yes"]
+        done = subprocess.run(
+            command, cwd=twice.path, env=environment(), capture_output=True, text=True
+        )
+        assert done.returncode == 1
+        said = done.stderr
+    assert "was written by a newer snakestudy (format 99" in said
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_record_that_the_store_lost_is_kept_again_before_snakemake_removes_it(
+    twice: Study,
+) -> None:
+    kept = twice.path / "results/.store/records/0002.json"
+    content = json.loads(kept.read_text())
+    kept.unlink()
+    twice.snakemake()
+    assert json.loads(kept.read_text()) == content
+    twice.snakemake("-F")
+    assert json.loads((twice.path / "results/plan/0002.json").read_text()) == content
+    assert not twice.ran()
+
+
+def test_file_beside_the_outputs_of_chunks_is_told_by_check_and_moved_by_the_next_run(
+    twice: Study,
+) -> None:
+    wanted = twice.fit()
+    shutil.copy2(twice.path / "results/fit/00000.parquet", twice.path / "results/fit/mine.parquet")
+    twice.snakemake()
+    said = twice.snakemake("check", ok=False)
+    assert "results/fit/mine.parquet: is no chunk's; delete results/tasks.parquet" in said
+    (twice.path / "results/tasks.parquet").unlink()
+    assert "it is now results/.aside/fit/mine.parquet" in twice.snakemake()
+    assert twice.fit() == wanted
     assert "nothing missing, nothing wrong" in twice.snakemake("check")

@@ -34,6 +34,33 @@ def test_redo_that_was_only_planned_goes_on_without_being_asked_again(study: Stu
     assert study.ran() == {task_id({"a": 2, "b": b}): 1 for b in (10, 20)}
 
 
+def test_redo_that_was_only_planned_is_counted_when_the_study_has_grown(study: Study) -> None:
+    study.snakemake()
+    study.snakemake("--config", "redo=a == 2", "--until", "plan")
+    study.ran()
+    study.edit("config/config.yaml", "a: [1, 2]", "a: [1, 2, 4]")
+    assert "to run: 4 tasks in 2 chunks (00001, 00002)" in study.planned()
+    study.snakemake()
+    ran = {task_id({"a": a, "b": b}): 1 for a in (2, 4) for b in (10, 20)}
+    assert study.ran() == ran
+
+
+@pytest.mark.parametrize("arguments", [[], ["--config", "retry=all"]])
+def test_task_that_failed_under_two_codes_is_tried_again_once_it_is_mended(
+    study: Study, arguments: list[str]
+) -> None:
+    study.edit("config/config.yaml", "a: [1, 2]", "a: [3]")
+    for old, new in (("three is", "3 is"), ("3 is", "THREE is")):
+        study.snakemake(ok=False)
+        study.edit("scripts/model.py", old, new)
+    assert "the next snakemake tries them again" in study.snakemake(ok=False)
+    study.ran()
+    study.write("fixed", "")
+    study.snakemake(*arguments)
+    assert study.fit() == [(3, 10, 30), (3, 20, 60)]
+    assert set(study.ran().values()) == {1}
+
+
 @pytest.mark.parametrize(
     ("redo", "words"),
     [

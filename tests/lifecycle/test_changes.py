@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -548,6 +549,47 @@ def test_on_change_stop_plans_nothing_not_even_growth(function):
 
 
 # -- edits while it runs ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["function", "command"])
+def test_edit_undone_while_tasks_run_leaves_no_row_of_it(study, kind: str):
+    program = """\
+        import json, os, time
+
+        def simulate(params):
+            with open(os.environ["STUDY_DIR"] + "/ran.txt", "a") as file:
+                file.write(os.environ["STUDY_TASK_ID"] + "\\n")
+            time.sleep(0.4)
+            return {"y": 10 * params["a"]}
+
+        if __name__ == "__main__":
+            print("y =", simulate(json.load(open("params.json")))["y"])
+        """
+    model = study.write(MODEL, program)
+    how = {
+        "function": 'function: "scripts/model.py:simulate", metrics: [fit]',
+        "command": "command: [python, scripts/model.py], "
+        "metrics: {fit: {path: stdout.log, regex: 'y = (?P<y>.*)'}}",
+    }
+    study.configure(f"""\
+        study: small
+        design: {{grid: {{a: [1, 2, 3, 4, 5, 6]}}}}
+        task: {{{how[kind]}}}
+        chunks: {{tasks: 6}}
+        """)
+    times = model.stat()
+    with study.started() as run:
+        wait_until((study.path / "ran.txt").exists)
+        for old, new in (("10 *", "99 *"), ("99 *", "10 *")):
+            study.edit(MODEL, old, new)
+            os.utime(model, ns=(times.st_atime_ns, times.st_mtime_ns))
+            time.sleep(1)
+        assert run.wait(timeout=60) != 0
+    output = (study.path / "output.txt").read_text()
+    assert "scripts/model.py was written to while tasks ran; run snakemake again" in output
+    study.snakemake()
+    assert ys(study) == [10, 20, 30, 40, 50, 60]
+    assert NOTHING in study.snakemake("-n")
 
 
 def test_code_edited_while_a_visit_runs_ends_it_and_the_next_run_is_right(study):

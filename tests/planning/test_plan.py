@@ -23,6 +23,7 @@ from snakestudy.results.current import CurrentStep
 from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.state import RowCount, State, StepState, limits_of
+from snakestudy.storage.task_rows import TaskRow
 
 PROVENANCE = Provenance({"command": "1"}, {"fit": ""}, {"fit": {}}, {}, ())
 
@@ -91,7 +92,8 @@ def visited(
 def with_rows(context: PlanContext, existing: dict[str, ExistingChunk]) -> PlanContext:
     """The context with every task of the first chunk having the row that its state counts."""
     first = min(existing)
-    row = existing[first].state.rows[0]
+    count = existing[first].state.rows[0]
+    row = TaskRow(count.status, count.digest, count.attempt, count.seconds, plan=1, part=1)
     return replace(context, files=Files(dict.fromkeys(existing[first].manifest.ids, row)))
 
 
@@ -205,7 +207,8 @@ def test_changed_tasks_are_judged_by_what_is_at_stake(
     pending = sum(entry.pending for entry in second.record.chunks.values())
     assert pending == (0 if on_change == "keep" else 2)
     kept = {digest for m in second.manifests.values() for digest in m.spec.accepted_digests}
-    assert kept == ({PROVENANCE.digest} if on_change == "keep" else set())
+    accepted = f"{PROVENANCE.digest} @ {provenance.digest}"
+    assert kept == ({accepted} if on_change == "keep" else set())
 
 
 def test_current_plan_is_known_from_states_alone() -> None:
@@ -296,3 +299,116 @@ def test_a_metric_that_is_new_runs_again_what_kept_no_run_directory() -> None:
     (why,) = again.record.why
     assert why.startswith("metric more is new or read in another way: 2 tasks (")
     assert why.endswith("run again")
+
+
+# histories
+
+
+def changed_to(command: str) -> Provenance:
+    return replace(PROVENANCE, components={"command": command})
+
+
+def test_failure_of_another_code_is_ordered_as_often_as_its_visit_tries() -> None:
+    """Its visit counts from the first try; the order after that one has to be another one."""
+    chunks = {"tasks": 9}
+    first = plan(context_of(chunks=chunks), [1])
+    existing = visited(first, "failure", attempt=1)
+    edited = context_of(first.record, changed_to("2"), ("the command changed",), chunks=chunks)
+    second = plan(with_rows(edited, existing), [1], existing)
+    assert second.manifests["00000"].table["_max_attempt.run"].to_pylist() == [1, 1]
+    existing = visited(second, "failure", attempt=1)
+    same = context_of(second.record, changed_to("2"), ("the command changed",), chunks=chunks)
+    third = plan(with_rows(same, existing), [1], existing)
+    assert third.manifests["00000"].table["_max_attempt.run"].to_pylist() == [2, 2]
+
+
+def test_order_for_a_failure_is_never_the_one_that_was_followed_already() -> None:
+    """An earlier version ordered two tries where the visit counted one."""
+    first = plan(context_of(chunks={"tasks": 9}), [1])
+    for limit, invocation in ((3, {}), (3, {"retry": "all"})):
+        table = first.manifests["00000"].table
+        place = table.column_names.index("_max_attempt.run")
+        table = table.set_column(place, "_max_attempt.run", [[limit, limit]])
+        made = replace(first, manifests={"00000": Manifest(first.manifests["00000"].spec, table)})
+        existing = visited(made, "failure", attempt=2)
+        now = context_of(first.record, chunks={"tasks": 9}, invocation=invocation)
+        again = plan(with_rows(now, existing), [1], existing)
+        assert again.manifests["00000"].hash != made.manifests["00000"].hash
+
+
+def test_what_was_kept_once_is_asked_about_again_after_a_further_change() -> None:
+    chunks, codes = {"tasks": 9}, {"1": PROVENANCE, "2": changed_to("2"), "3": changed_to("3")}
+    first = plan(context_of(chunks=chunks), [1])
+    existing = visited(first)
+    state = existing["00000"].state
+
+    def planned(before: PlanRecord, code: str, on_change: str) -> Plan:
+        now = context_of(before, codes[code], ("changed",), chunks=chunks, on_change=on_change)
+        return plan(with_rows(now, existing), [1], existing)
+
+    def after(made: Plan) -> None:
+        """Its chunk is brought up to its manifest; nothing ran."""
+        manifest = made.manifests["00000"]
+        now = replace(state, manifest=manifest.hash)
+        existing["00000"] = ExistingChunk(manifest, True, False, now)
+
+    kept = planned(first.record, "2", "keep")
+    assert kept.record.chunks["00000"].pending == 0
+    after(kept)
+    assert not planned(kept.record, "2", "rerun").is_new
+    assert planned(kept.record, "3", "rerun").record.chunks["00000"].pending == 2
+    with pytest.raises(UserError, match="2 finished tasks"):
+        planned(kept.record, "3", "stop")
+    once_more = planned(kept.record, "3", "keep")
+    after(once_more)
+    assert not planned(once_more.record, "3", "rerun").is_new
+    for code in ("1", "2"):  # made by it, and accepted for it
+        assert planned(once_more.record, code, "rerun").record.chunks["00000"].pending == 0
+
+
+def test_failures_run_with_changed_code_also_where_successes_are_kept() -> None:
+    first = plan(context_of(chunks={"tasks": 9}), [1])
+    existing = visited(first)
+    there = existing["00000"]
+    (one,) = there.state.rows
+    rows = (one._replace(tasks=1), one._replace(tasks=1, status="failure", attempt=3))
+    state = replace(there.state, steps={"run": StepState(there.state.steps["run"].limits, rows)})
+    existing["00000"] = replace(there, state=state)
+    task_rows = [TaskRow(r.status, r.digest, r.attempt, 1.0, plan=1, part=1) for r in rows]
+    now = context_of(
+        first.record, changed_to("2"), ("changed",), chunks={"tasks": 9}, on_change="keep"
+    )
+    files = Files(dict(zip(there.manifest.ids, task_rows, strict=True)))
+    again = plan(replace(now, files=files), [1], existing)
+    assert again.record.chunks["00000"].pending == 1
+    assert again.manifests["00000"].table["_max_attempt.run"].to_pylist() == [1, 4]
+
+
+@pytest.mark.parametrize("then", ["growth", "nothing", "the same again", "another one"])
+def test_redo_that_was_planned_and_not_run_is_still_counted(then: str) -> None:
+    chunks = {"tasks": 9}
+    first = plan(context_of(chunks=chunks), [1, 2])
+    existing = visited(first)
+    redo = context_of(first.record, chunks=chunks, invocation={"redo": "a == 2"})
+    second = plan(with_rows(redo, existing), [1, 2], existing)
+    assert second.record.chunks["00000"].pending == 2
+    there = existing["00000"]
+    existing["00000"] = replace(there, manifest=second.manifests["00000"])
+    asked = {"the same again": {"redo": "a == 2"}, "another one": {"redo": "a == 1"}}
+    now = context_of(second.record, chunks=chunks, invocation=asked.get(then))
+    third = plan(with_rows(now, existing), [1, 2] + [3] * (then == "growth"), existing)
+    if then == "nothing":
+        assert not third.is_new or third.record.chunks["00000"].pending == 2
+        return
+    assert third.record.chunks["00000"].pending == (4 if then == "another one" else 2)
+    if then == "growth":
+        assert third.record.chunks["00001"].pending == 2
+
+
+def test_number_of_a_plan_whose_record_is_lost_does_not_serve_again() -> None:
+    first = plan(context_of(), [1])
+    now = replace(context_of(first.record, invocation={"redo": "a == 1"}), highest=7)
+    again = plan(now, [1], visited(first))
+    assert again.record.plan == 8
+    (manifest, *_) = again.manifests.values()
+    assert manifest.not_before_plans("run").to_pylist() == [8]

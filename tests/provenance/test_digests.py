@@ -529,15 +529,37 @@ def test_sha256_is_that_of_the_content() -> None:
         FileHashes().sha256("no such")
 
 
-def test_file_with_the_same_size_and_time_is_not_read_again() -> None:
-    os.utime("resources/in.dat", LONG_AGO)
-    first = FileHashes()
+@pytest.fixture
+def in_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written is no longer young."""
+    later = time.time_ns() + 10**11
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+
+
+def test_file_that_nobody_touched_is_not_read_again(in_a_while: None) -> None:
+    first, cache = FileHashes(), Path("fingerprints.json")
     first.sha256("resources/in.dat")
-    first.save(Path("fingerprints.json"))
-    write("resources/in.dat", "7 8 9")
+    first.save(cache)
+    cache.write_text(cache.read_text().replace(sha("1 2 3"), "as noted"))
+    assert FileHashes.load(cache).sha256("resources/in.dat") == "as noted"
+
+
+def test_file_with_its_size_and_time_put_back_is_read_again() -> None:
     os.utime("resources/in.dat", LONG_AGO)
-    assert FileHashes.load(Path("fingerprints.json")).sha256("resources/in.dat") == sha("1 2 3")
-    assert FileHashes().sha256("resources/in.dat") == sha("7 8 9")
+    hashes = FileHashes()
+    hashes.sha256("resources/in.dat")
+    assert not hashes.was_touched("resources/in.dat")
+    for content in ("7 8 9", "1 2 3"):
+        write("resources/in.dat", content)
+        os.utime("resources/in.dat", LONG_AGO)
+        assert hashes.sha256("resources/in.dat") == sha(content)
+        assert hashes.was_touched("resources/in.dat")
+
+
+def test_entries_of_before_are_read_anew(in_a_while: None) -> None:
+    stat = os.stat("resources/in.dat")
+    old = [stat.st_size, stat.st_mtime_ns, "as noted"]
+    assert FileHashes({"resources/in.dat": old}).sha256("resources/in.dat") == sha("1 2 3")
 
 
 @pytest.mark.parametrize(("text", "when"), [("1 2 3 4", 1_000_000_000), ("7 8 9", 1_000_000_001)])
@@ -551,24 +573,22 @@ def test_file_with_another_size_or_time_is_read_again(text: str, when: int) -> N
     assert FileHashes(known.seen).sha256("resources/in.dat") == sha(text)
 
 
-def test_young_file_is_not_kept() -> None:
-    os.utime("scripts/model.py", LONG_AGO)
-    found = FileHashes()
-    found.sha256("resources/in.dat")
-    found.sha256("scripts/model.py")
-    found.save(Path("fingerprints.json"))
-    assert list(json.loads(Path("fingerprints.json").read_text())["files"]) == ["scripts/model.py"]
-    existing = time.time() - 10
-    os.utime("resources/in.dat", (existing, existing))
-    found.sha256("resources/in.dat")
-    found.save(Path("fingerprints.json"))
-    assert "resources/in.dat" in json.loads(Path("fingerprints.json").read_text())["files"]
-
-
-def test_cache_holds_what_was_asked_for_and_is_written_only_if_it_differs() -> None:
-    cache = Path("fingerprints.json")
-    os.utime("scripts/model.py", LONG_AGO)
+def test_young_file_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     os.utime("resources/in.dat", LONG_AGO)
+    found, cache = FileHashes(), Path("fingerprints.json")
+    found.sha256("resources/in.dat")
+    found.save(cache)
+    assert json.loads(cache.read_text())["files"] == {}
+    later = time.time_ns() + 10**10
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    found.save(cache)
+    assert list(json.loads(cache.read_text())["files"]) == ["resources/in.dat"]
+
+
+def test_cache_holds_what_was_asked_for_and_is_written_only_if_it_differs(
+    in_a_while: None,
+) -> None:
+    cache = Path("fingerprints.json")
     both = FileHashes()
     both.sha256("scripts/model.py")
     both.sha256("resources/in.dat")

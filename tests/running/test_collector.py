@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,27 @@ def test_rows_of_edited_code_are_not_kept(layout: Layout) -> None:
     Path("scripts/model.py").write_text("")
     keeper.flush()
     assert Store(layout.chunk_store("00000")).part_numbers() == []
+
+
+def test_rows_are_not_kept_if_code_was_edited_and_the_edit_undone(layout: Layout) -> None:
+    model = Path("scripts/model.py")
+    times = model.stat()
+    keeper = collect(layout)
+    keeper.check_files()  # before workers begin
+    keeper.take(of(0))
+    for text in ("1", ""):
+        model.write_text(text)
+        os.utime(model, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(Stopped, match=r"scripts/model\.py was written to while tasks ran"):
+        keeper.flush()
+    keeper.flush()
+    assert Store(layout.chunk_store("00000")).part_numbers() == []
+    keeper = collect(layout)
+    keeper.check_files()
+    keeper.take(of(0))
+    model.chmod(0o755)  # by the tasks themselves, as it seems
+    keeper.flush()
+    assert Store(layout.chunk_store("00000")).part_numbers() == [1]
 
 
 def test_earlier_directories_go_when_the_row_is_kept_and_not_before(layout: Layout) -> None:

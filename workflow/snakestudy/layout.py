@@ -120,6 +120,18 @@ class Layout:
     def run_directory(self, task_id: str) -> Path:
         return self.runs / task_id[:2] / task_id
 
+    @property
+    def plan_number(self) -> Path:
+        """Holds the number of the last plan: no number serves twice, be its record lost."""
+        return self.store / "plan_number"
+
+    def highest_plan(self) -> int:
+        """The number of the last plan as the store knows it, 0 if it does not."""
+        try:
+            return int(self.plan_number.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return 0
+
     def output_files(self) -> Iterator[str]:
         """Every file of results/ but for the store's: what Snakemake knows of."""
         for directory, names, files in os.walk(self.results):

@@ -131,7 +131,8 @@ def parse_number(text: str) -> int | float | str | None:
     stripped = text.strip()
     if not stripped:
         return None
-    if "_" not in stripped:  # Python reads 1_000 as a number; data files do not
+    # Python reads 1_000 as a number; data files do not. Digits without end would be infinite.
+    if "_" not in stripped and len(stripped) < 4000:
         try:
             return int(stripped)
         except ValueError:

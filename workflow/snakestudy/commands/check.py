@@ -1,4 +1,7 @@
-"""Target `check`: read every file of results/ and the store; say what is missing or wrong."""
+"""Target `check`: read every file of results/ and the store; say what is missing or wrong.
+
+Run directories are counted, not read.
+"""
 
 from __future__ import annotations
 
@@ -19,5 +22,5 @@ def main(arguments: Iterable[str]) -> int:
     study = Study(record.config_file, record.config, "", {})
     check = Check(layout, record, Planner.of(study, record, layout, 1))
     check.run()
-    print(report(check.lines, check.problems), file=sys.stderr)
+    print(report(check.lines, check.problems, check.notes), file=sys.stderr)
     return 1 if check.problems else 0

@@ -65,6 +65,10 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"needs a command or a function; {given}", key="task", fix="Write one.")
     if function and task.get("setup"):
         raise UserError("goes with a command only", key="task.setup", value=task["setup"])
+    if task["isolation"] == "process" and command:
+        raise UserError(
+            "goes with a function only", key="task.isolation", value="process", fix="Leave it out."
+        )
     runtime = None if task["runtime"] is None else seconds(task["runtime"])
     for name, value in (("runtime", runtime), ("mem_mb", task["mem_mb"])):
         if isinstance(value, (int, float)) and not 0 < value < math.inf:

@@ -31,7 +31,8 @@ def load_existing(record: PlanRecord | None, layout: Layout) -> dict[str, Existi
     started = set(layout.started())
     existing = {}
     for chunk in sorted(started | planned.keys()):
-        manifest = Manifest.of(layout, chunk, PLANNED)
+        wanted = planned[chunk].manifest if chunk in planned else None
+        manifest = Manifest.of(layout, chunk, PLANNED, wanted) or _misplaced(layout).get(chunk)
         if manifest is None:
             continue
         state = State.load(layout.chunk_store(chunk))
@@ -42,6 +43,21 @@ def load_existing(record: PlanRecord | None, layout: Layout) -> dict[str, Existi
             lost |= has_outputs
         existing[chunk] = ExistingChunk(manifest, chunk in started or has_outputs, lost, state)
     return existing
+
+
+def _misplaced(layout: Layout) -> dict[str, Manifest]:
+    """Manifests that lie in another chunk's place, by the chunk whose they are."""
+    from snakestudy.storage.manifest import PLANNED, Manifest
+
+    stored = [layout.chunk_store(chunk) / "manifest.parquet" for chunk in layout.started()]
+    found = {}
+    for path in [*stored, *layout.manifests()]:
+        try:
+            manifest = Manifest.load(path, PLANNED)
+        except (OSError, ValueError, KeyError):
+            continue
+        found[manifest.chunk] = manifest
+    return found
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
@@ -14,7 +14,8 @@ from snakestudy.design.columns import Column
 from snakestudy.design.design import Design
 from snakestudy.errors import UserError
 from snakestudy.planning.model import ChunkReview, PlanContext, run_dirs_of
-from snakestudy.provenance.row_digest import RowDigest, needs_run
+from snakestudy.provenance.acceptance import entries, reading_of
+from snakestudy.provenance.row_digest import Reason, RowDigest, RowSpec, needs_run
 from snakestudy.storage.documents import ChunkEntry, ManifestSpec, StepSpec
 from snakestudy.storage.manifest import Manifest, encoded
 from snakestudy.tables.task_ids import as_texts
@@ -33,7 +34,7 @@ class ManifestBuilder:
         columns: dict[str, Any] = {
             "task_id": as_texts(self.design.task_codes[rows]),
             "seq": pa.array(numpy.arange(first_seq, first_seq + len(rows))),
-            "plan": _constant(context.number + 1, len(rows)),
+            "plan": _constant(context.next_number, len(rows)),
             "_active": pa.array(numpy.ones(len(rows), dtype=bool)),
             **self._orders_of_step(
                 _constant(1 + context.task.retries, len(rows)),
@@ -55,14 +56,17 @@ class ManifestBuilder:
         rows = self.design.rows_of(old.task_codes)
         columns: dict[str, Any] = {name: old.table[name] for name in ("task_id", "seq", "plan")}
         columns["_active"] = pa.array(review.active)
+        digests, readings = accepted = self._accepted(review, old.spec, keeps)
+        for_visit = replace(
+            old.spec, accepted_digests=tuple(digests), accepted_readings=tuple(readings)
+        )
         columns |= self._orders_of_step(
-            self._max_attempts(review),
+            self._max_attempts(review, old, self.context.current.spec(for_visit)),
             self._task_inputs(review, old, rows, keeps),
             self._not_before_plans(review, old),
         )
         names = self._parameters(old)
         encoded_columns = {n: self._merged(n, rows, old, review.active) for n in names}
-        accepted = self._accepted(review, old.spec, keeps)
         spec = self._spec(old.chunk, old.task_codes, *accepted, encoded_columns)
         return Manifest(spec, pa.table(columns | _values(encoded_columns)))
 
@@ -94,12 +98,13 @@ class ManifestBuilder:
         """Digests and readings that are accepted: those before, and, if so, what changed."""
         digests, readings = set(spec.accepted_digests), set(spec.accepted_readings)
         if keeps:
-            wanted = self.context.current.spec(spec)
+            wanted, provenance = self.context.current.spec(spec), self.context.current.provenance
             stale = [RowDigest.parse(row.digest) for row in review.stale]
-            unread = [RowDigest.parse(row.digest) for row in review.unread]
-            digests.update(digest.made_by for digest in stale)
-            lacking = (d for d in stale + unread if not wanted.has_metrics(d))
-            readings.update(digest.reading for digest in lacking)
+            successes = [row for row in review.unread if row.status == "success"]
+            unread = [RowDigest.parse(row.digest) for row in successes]
+            digests |= entries((digest.made_by for digest in stale), provenance.digest)
+            lacking = (d.reading for d in stale + unread if not wanted.has_metrics(d))
+            readings |= entries(lacking, reading_of(provenance.metrics))
         return digests, readings
 
     def _task_inputs(
@@ -118,12 +123,13 @@ class ManifestBuilder:
         if not self.context.has_task_inputs:
             return numpy.zeros(0, dtype=int)
         manifest, to_run = review.existing.manifest, review.active.copy()
+        again = review.ordered if review.redo is None else review.ordered | review.redo
         rerun = {row.digest for row in review.rerun}
         rows = self.context.files.rows(manifest.chunk)
         for position in numpy.flatnonzero(review.active).tolist():
             row = rows.get(manifest.ids[position])
             if row is not None and row.status == "success" and (keeps or row.digest not in rerun):
-                to_run[position] = review.redo is not None and review.redo[position]
+                to_run[position] = again[position]
         return numpy.flatnonzero(to_run)
 
     def _not_before_plans(self, review: ChunkReview, old: Manifest) -> pa.Array | pa.ChunkedArray:
@@ -131,25 +137,35 @@ class ManifestBuilder:
         plans = old.not_before_plans(self.context.step)
         if review.redo is None or not review.redone:
             return plans
-        again = numpy.where(review.redo, self.context.number + 1, plans.to_numpy())
+        again = numpy.where(review.redo, self.context.next_number, plans.to_numpy())
         return pa.array(again.astype(numpy.int32))
 
-    def _max_attempts(self, review: ChunkReview) -> pa.Array:
-        """The highest attempt of each task: that of a failure to be tried again goes on."""
+    def _max_attempts(self, review: ChunkReview, old: Manifest, for_visit: RowSpec) -> pa.Array:
+        """The highest attempt of each task: that of a failure to be tried again goes on.
+
+        Args:
+            for_visit: what rows must be for the visit, which counts tries of others anew.
+        """
         current, existing = self.context.current, review.existing
         tries = 1 + self.context.task.retries
-        spec = current.spec(existing.manifest.spec)
+        if not review.failed and existing.finished:
+            return _constant(tries, len(old.task_codes))
+        spec = current.spec(old.spec)
         max_attempt = current.max_attempt(existing.limits(self.context.step))
-        look = review.failed or not existing.finished
-        rows = self.context.files.rows(existing.manifest.chunk) if look else {}
-        begun = {
-            task_id: row.attempt
-            for task_id, row in rows.items()
-            if row.status != "success" and needs_run(row, spec, max_attempt=max_attempt)
-        }
-        if not begun:
-            return _constant(tries, len(existing.manifest.task_codes))
-        return pa.array([begun.get(i, 0) + tries for i in existing.manifest.ids], pa.int32())
+        rows = self.context.files.rows(old.chunk)
+        before = old.max_attempts(self.context.step).to_pylist()
+        most = [tries] * len(before)
+        for position, task_id in enumerate(old.ids):
+            row = rows.get(task_id)
+            if row is None or row.status == "success":
+                continue
+            goes_on = for_visit.is_made_now(RowDigest.parse(row.digest))
+            reason = needs_run(row, spec, max_attempt=max_attempt)
+            if goes_on and reason not in (None, Reason.UNREAD):
+                most[position] += row.attempt
+                if existing.finished:  # an order like the last one would be none
+                    most[position] = max(most[position], before[position] + 1)
+        return pa.array(most, pa.int32())
 
     def _parameters(self, old: Manifest) -> list[str]:
         """The columns of a chunk that is there; a parameter that the design lost stays."""

@@ -138,6 +138,7 @@ class PlanContext:
         slots: jobs that run side by side.
         stopped: whether the newest plan was.
         files: what is looked up when it is needed.
+        highest: number of the last plan, also where its record is lost.
     """
 
     study: Study
@@ -146,6 +147,7 @@ class PlanContext:
     slots: int
     stopped: bool
     files: StudyFiles
+    highest: int = 0
 
     @property
     def step(self) -> str:
@@ -164,6 +166,11 @@ class PlanContext:
     def number(self) -> int:
         """Of the newest plan, 0 before the first."""
         return self.record.plan if self.record else 0
+
+    @property
+    def next_number(self) -> int:
+        """Of a new plan; never one again, for rows tell which plan made them."""
+        return max(self.number, self.highest) + 1
 
 
 @dataclass(frozen=True)
@@ -190,10 +197,11 @@ class ChunkReview:
     Attributes:
         active: which of its tasks the design has.
         stale: rows of successes that run again, as what made them has changed.
-        unread: rows that lack a metric, or have an old reading of it; `unread_lost`: those of
-            them without a run directory to read it from.
+        unread: rows that lack a metric, or have an old reading of it, be it one that failed;
+            `unread_lost`: those successes among them without a run directory to read it from.
         failed: rows of failures to be tried again.
         missing: active tasks without a row.
+        ordered: active tasks that an earlier plan wanted to be made again, and that are not yet.
         new_inputs: rows whose tasks' own input files changed.
         redo: which of its tasks the user wants again.
         rewrite: whether its manifest has to say something else.
@@ -206,9 +214,13 @@ class ChunkReview:
     unread_lost: list[RowCount] = field(default_factory=list)
     failed: list[RowCount] = field(default_factory=list)
     missing: int = 0
+    ordered: numpy.ndarray = field(init=False)
     new_inputs: list[RowCount] = field(default_factory=list)
     redo: numpy.ndarray | None = None
     rewrite: bool = False
+
+    def __post_init__(self) -> None:
+        self.ordered = numpy.zeros(len(self.active), dtype=bool)
 
     @property
     def redone(self) -> int:
@@ -221,7 +233,7 @@ class ChunkReview:
 
 
 def run_dirs_of(study: Study) -> str:
-    """`run_dirs` with auto resolved: none for a function that has no files, else keep.
+    """`run_dirs` with auto resolved to keep, but for a function that has no files at its start.
 
     Raises:
         UserError: if tasks are to continue from files that are not kept.
@@ -235,4 +247,4 @@ def run_dirs_of(study: Study) -> str:
     if choice != "auto":
         return choice
     has_files = any(not t.function or t.inputs or t.restart == "continue" for t in tasks)
-    return "keep" if has_files else "none"
+    return "keep" if has_files else "auto"

@@ -161,6 +161,7 @@ def _pending(review: ChunkReview, keeps: bool) -> int:
     """Tasks of a chunk that will run."""
     changed = [] if keeps else review.rerun
     again = sum(row.tasks for row in changed + review.failed) + review.redone
+    again += int(review.ordered.sum())
     return min(review.missing + again, int(review.active.sum()))
 
 
@@ -197,7 +198,7 @@ def _record(
     code = {path: provenance.files[path] for path in provenance.code}
     step = StepRecord(provenance.digest, provenance.metrics, provenance.readers, code)
     return PlanRecord(
-        plan=context.number + 1,
+        plan=context.next_number,
         study=study.name,
         config_file=study.file,
         config=study.config,

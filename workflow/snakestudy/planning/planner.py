@@ -55,7 +55,7 @@ class Planner:
         current = current_steps(study, record, layout, hashes)[study.step.name]
         stopped = record is not None and layout.stop_note(record.plan).exists()
         files = FilesOnDisk(layout, current.step.task, hashes)
-        context = PlanContext(study, current, record, slots, stopped, files)
+        context = PlanContext(study, current, record, slots, stopped, files, layout.highest_plan())
         return cls(context, layout, hashes, IdCache(layout.ids))
 
     @property

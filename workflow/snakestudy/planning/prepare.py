@@ -95,7 +95,7 @@ def prepare(
     Raises:
         UserError: for a bad configuration, with nothing written.
     """
-    record = load_record(layout)
+    record = load_record(layout, keep=not dry_run)
     study = load(configfile, overrides, record)
     if not dry_run:
         back_to_now(layout.output_files())
@@ -115,6 +115,7 @@ def prepare(
         proposal = layout.proposals / digest_of([plan.record.to_json(), hashes])
     if not dry_run:
         if proposal:
+            _refuse_newer_parts(plan, layout)
             _restore_stores(plan.record, layout)
             _write_proposal(proposal, plan, layout)
         planner.save()
@@ -165,6 +166,17 @@ def _write_proposal(proposal: Path, plan: Plan, layout: Layout) -> None:
     for chunk, manifest in plan.manifests.items():
         manifest.save(proposal / f"{chunk}.parquet")
     write_json(proposal / "record.json", {**plan.record.to_json(), "basis": basis_of(layout)})
+
+
+def _refuse_newer_parts(plan: Plan, layout: Layout) -> None:
+    """
+    Raises:
+        UserError: for a part of a newer format, while the outputs of its chunk are there.
+    """
+    from snakestudy.storage.chunk_store import Store
+
+    for chunk in plan.manifests:
+        Store(layout.chunk_store(chunk)).refuse_newer()
 
 
 def _restore_stores(record: PlanRecord, layout: Layout) -> None:

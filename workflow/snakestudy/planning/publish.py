@@ -17,7 +17,7 @@ from snakestudy.provenance import git
 from snakestudy.provenance.environment import environment
 from snakestudy.storage import runs_root
 from snakestudy.storage.documents import PlanRecord
-from snakestudy.storage.record import load_record
+from snakestudy.storage.record import keep_record, load_record
 from snakestudy.values import digest_of
 
 
@@ -135,9 +135,9 @@ def _keep_code(record: PlanRecord, proposal: Path, layout: Layout) -> None:
 def _write_record(record: PlanRecord, proposal: Path, layout: Layout) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     record = replace(record, time=now, environment=environment(), commit=git.commit())
-    kept = layout.kept_record(record.plan)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_json(kept, record.to_json())
+    layout.store.mkdir(parents=True, exist_ok=True)
+    write_bytes(layout.plan_number, str(record.plan).encode())
+    keep_record(record, layout)
     republish_record(layout)
 
 

@@ -31,6 +31,8 @@ def review_chunk(
         wanted_again: tasks that the user wants again, sorted; None if there are none.
     """
     review = ChunkReview(existing, active)
+    if wanted_again is not None:
+        review.redo = is_among(existing.manifest.task_codes, wanted_again) & active
     spec = context.current.spec(existing.manifest.spec)
     max_attempt = context.current.max_attempt(existing.limits(context.step))
     for row in _rows_in(review, context):
@@ -40,11 +42,9 @@ def review_chunk(
         elif reason:
             # A failure is nothing to keep: what changed may have mended it.
             (review.stale if row.status == "success" else review.failed).append(row)
-    review.unread_lost = _without_directory(review, context)
+    _divide_unread(review, context)
     if context.study.invocation.get("rehash"):
         _look_at_inputs(review, context, design)
-    if wanted_again is not None:
-        review.redo = is_among(existing.manifest.task_codes, wanted_again) & active
     review.rewrite = _says_something_else(review, context, design)
     return review
 
@@ -72,12 +72,31 @@ def _rows_in(review: ChunkReview, context: PlanContext) -> Iterable[RowCount]:
     """The rows of the chunk's active tasks: as counted by its last visit, or one by one."""
     existing, active = review.existing, review.active
     same = (active == existing.manifest.active).all()
-    if existing.state is not None and existing.finished and same:
+    if existing.state is not None and existing.finished and same and not review.redone:
         return existing.state.steps[context.step].rows
-    rows = context.files.rows(existing.manifest.chunk)
-    last = [rows.get(i) for i in as_texts(existing.manifest.task_codes[active]).to_pylist()]
-    review.missing = last.count(None)
-    return [_count_of(row) for row in last if row is not None]
+    return _rows_one_by_one(review, context)
+
+
+def _rows_one_by_one(review: ChunkReview, context: PlanContext) -> list[RowCount]:
+    """The rows of active tasks but for those that are made again whatever they say."""
+    manifest = context.files.whole_manifest(review.existing)
+    rows = context.files.rows(manifest.chunk)
+    not_before = manifest.not_before_plans(context.step).to_pylist()
+    inputs = manifest.task_inputs(context.step).to_pylist()
+    counts = []
+    looked_at = review.active if review.redo is None else review.active & ~review.redo
+    for position in numpy.flatnonzero(looked_at).tolist():
+        row = rows.get(manifest.ids[position])
+        if row is None:
+            review.missing += 1
+        elif (
+            row.plan < not_before[position]
+            or RowDigest.parse(row.digest).inputs != inputs[position]
+        ):
+            review.ordered[position] = True
+        else:
+            counts.append(_count_of(row))
+    return counts
 
 
 def _count_of(row: TaskRow) -> RowCount:
@@ -98,12 +117,24 @@ def _look_at_inputs(review: ChunkReview, context: PlanContext, design: Design) -
             moved.append(_count_of(row))
 
 
-def _without_directory(review: ChunkReview, context: PlanContext) -> list[RowCount]:
+def _divide_unread(review: ChunkReview, context: PlanContext) -> None:
+    """Find the rows whose tasks run again, as no run directory was kept to read a metric from."""
+    finished = [row for row in review.unread if row.status == "success"]
+    failed = [row for row in review.unread if row.status != "success"]
+    review.unread_lost = _without_directory(finished, review, context)
+    lost = _without_directory(failed, review, context)
+    review.failed += lost  # which `on_change` does not protect
+    review.unread = finished + [row for row in failed if row not in lost]
+
+
+def _without_directory(
+    unread: list[RowCount], review: ChunkReview, context: PlanContext
+) -> list[RowCount]:
     """Rows whose missing metric cannot be read again from a kept run directory."""
-    if not review.unread or not context.task.command:
-        return review.unread
+    if not unread or not context.task.command:
+        return unread
     rows = context.files.rows(review.existing.manifest.chunk)
-    lacking = {row.digest for row in review.unread}
+    lacking = {row.digest for row in unread}
     active = as_texts(review.existing.manifest.task_codes[review.active]).to_pylist()
     ids = [i for i in active if (row := rows.get(i)) is not None and row.digest in lacking]
-    return [] if context.files.count_run_directories(ids) == len(ids) else review.unread
+    return [] if context.files.count_run_directories(ids) == len(ids) else unread

@@ -16,13 +16,20 @@ _RACY_NS = 2_000_000_000  # a file this young may change again within its own ti
 
 @dataclass
 class FileHashes:
-    """SHA-256 of files; a file whose size and mtime are known is not read again."""
+    """SHA-256 of files; a file that nobody touched since it was read is not read again.
 
-    known: dict[str, list[Any]] = field(default_factory=dict)  # path -> [size, mtime_ns, sha256]
-    seen: dict[str, list[Any]] = field(default_factory=dict)  # what this process asked for
-    design: dict[str, str] = field(
-        default_factory=dict
-    )  # digest of what it is made from -> its own
+    A ctime cannot be set back, as an mtime is by `cp -p`, `rsync -t` and `touch -r`.
+
+    Attributes:
+        known: path -> [size, mtime_ns, ctime_ns, sha256].
+        seen: what this process asked for, as it was last; first: as it was first.
+        design: digest of what the design is made from -> its own.
+    """
+
+    known: dict[str, list[Any]] = field(default_factory=dict)
+    seen: dict[str, list[Any]] = field(default_factory=dict)
+    first: dict[str, list[Any]] = field(default_factory=dict)
+    design: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, path: Path) -> FileHashes:
@@ -35,7 +42,7 @@ class FileHashes:
     def save(self, path: Path) -> None:
         """Keep what was seen, if it differs from what was known and there is a store."""
         young = time.time_ns() - _RACY_NS
-        seen = {name: entry for name, entry in self.seen.items() if entry[1] < young}
+        seen = {name: entry for name, entry in self.seen.items() if max(entry[1:3]) < young}
         held = {"files": seen, "design": self.design}
         if path.parent.is_dir() and held != read_json(path):
             write_json(path, held)
@@ -47,7 +54,16 @@ class FileHashes:
         """
         stat = os.stat(path)
         known = self.seen.get(path) or self.known.get(path)
-        if not known or known[:2] != [stat.st_size, stat.st_mtime_ns]:
-            known = [stat.st_size, stat.st_mtime_ns, sha256_of(path)]
+        now = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        if not known or known[:3] != now or len(known) != 4:
+            known = [*now, sha256_of(path)]
         self.seen[path] = known
-        return known[2]
+        self.first.setdefault(path, known)
+        return known[3]
+
+    def was_touched(self, path: str) -> bool:
+        """Whether a file is not just what this process found when it first asked for it.
+
+        Its content may be the same again; what others read meanwhile is not known then.
+        """
+        return self.first[path] != self.seen[path]

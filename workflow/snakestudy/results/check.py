@@ -1,4 +1,8 @@
-"""Reading every file of results/ and the store, to say what is missing or wrong."""
+"""Reading every file of results/ and the store, to say what is missing or wrong.
+
+Run directories are counted where they are kept; what lies in them is not read, nor do results
+depend on it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +23,12 @@ from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import aligned, pluralize
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStep
+from snakestudy.results.unowned import unowned
 from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.documents import FORMAT, ChunkEntry, PlanRecord
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import footer_in
+from snakestudy.storage.state import State
 from snakestudy.tables.arrow import Unreadable, index_in, read, take_rows
 from snakestudy.tables.task_ids import differences
 
@@ -53,13 +59,14 @@ class View(Protocol):
 
 @dataclass
 class Check:
-    """Goes through a study; `lines` and `problems` are what it finds."""
+    """Goes through a study; `lines`, `problems`, `notes` (no problems) are what it finds."""
 
     layout: Layout
     record: PlanRecord
     view: View
     lines: dict[str, Line] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     active: list[numpy.ndarray] = field(default_factory=list)
     known: list[numpy.ndarray] = field(default_factory=list)
 
@@ -73,12 +80,18 @@ class Check:
             for table in (*map(metadata_table, self.record.steps), *self.record.metrics):
                 self._output(table, manifest, entry)
             self._store(manifest)
+            self._run_directories(manifest)
+        self._unowned()
         self._task_table()
         self._design()
         for name, line in self.lines.items():
             if _types(line) == "mixed":
-                differs = "columns or types differ between its files; snakemake"
-                self.problems.append(f"{name}: {differs}")
+                differs = f"columns or types differ between its files; delete {self.layout.tasks}"
+                self.problems.append(f"{name}: {differs} and run snakemake")
+        line = self.lines.get("run directories", Line())
+        if line.files < line.tasks:
+            gone = f"{line.tasks - line.files:,} of {line.tasks:,} run directories are gone"
+            self.notes.append(f"{gone}: metrics added later run their tasks again")
 
     def _say(self, kind: str, where: Path | str, problem: str) -> None:
         self.lines.setdefault(kind, Line()).problems += 1
@@ -168,15 +181,49 @@ class Check:
     def _store(self, manifest: Manifest) -> None:
         store = Store(self.layout.chunk_store(manifest.chunk))
         line = self.lines.setdefault("store", Line())
+        delete = f"delete {self.layout.metadata(ONLY_STEP, manifest.chunk)}"
+        self._notes_of_store(manifest, store)
         for number in store.part_numbers():
             if store.is_whole(number, manifest.table["task_id"]):
                 line.files += len(list(store.part(number).glob("*.parquet")))
             elif number in store.part_numbers():  # no visit replaced it meanwhile
                 where = store.part(number)
-                self._say("store", where, "is damaged; its next visit runs the tasks again")
+                self._say("store", where, f"is damaged; {delete} and run snakemake")
         rows = len(store.last_rows())
         line.rows += rows
         line.tasks += rows
+
+    def _notes_of_store(self, manifest: Manifest, store: Store) -> None:
+        """Whether the chunk's manifest and state in the store are its own."""
+        path = store.directory / "manifest.parquet"
+        try:
+            is_own = Manifest.load(path, ["task_id"]).chunk == manifest.chunk
+        except (OSError, ValueError, KeyError):
+            is_own = False
+        if not is_own and store.part_numbers():
+            where = self.layout.metadata(ONLY_STEP, manifest.chunk)
+            self._say("store", path, f"is lost, or another chunk's; delete {where}, run snakemake")
+        state = State.load(store.directory)
+        others = {entry.manifest for entry in self.record.chunks.values()} - {manifest.hash}
+        if state is not None and state.manifest in others:
+            file = store.directory / "state.json"
+            self._say("store", file, "is another chunk's; delete it and run snakemake")
+
+    def _run_directories(self, manifest: Manifest) -> None:
+        """How many run directories of those that are kept are there."""
+        if manifest.spec.run_dirs != "keep":
+            return
+        line = self.lines.setdefault("run directories", Line())
+        directories = map(self.layout.run_directory, manifest.active_ids)
+        line.files += sum((directory / "task.json").exists() for directory in directories)
+        line.tasks += len(manifest.active_ids)
+
+    def _unowned(self) -> None:
+        """Files that readers of a table take for a part of it."""
+        for path in unowned(self.layout, self.record):
+            table = path.relative_to(self.layout.results).parts[0]
+            problem = f"is no chunk's; delete {self.layout.tasks} and run snakemake: it moves it"
+            self._say(table, path, problem)
 
     def _task_table(self) -> None:
         table = self._read("tasks", self.layout.tasks)
@@ -228,14 +275,15 @@ def _codes_of(manifest: Manifest) -> numpy.ndarray:
     return task_codes(DesignExpander(defaults=spec.defaults).identity(columns))
 
 
-def report(lines: dict[str, Line], problems: Sequence[str]) -> str:
-    """The table, and the problems one by one."""
+def report(lines: dict[str, Line], problems: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """The table, the notes, and the problems one by one."""
     rows = [
         [name, *(f"{n:,}" for n in (line.files, line.rows, line.tasks)), _types(line),
          f"{line.problems:,}"]
         for name, line in lines.items()
     ]  # fmt: skip
     text = [aligned(["", "files", "rows", "tasks", "types", "problems"], rows)]
+    text += notes
     text += [f"  {problem}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
         text.append(f"  ... and {len(problems) - SHOWN} more")

@@ -13,6 +13,7 @@ from snakestudy.config.load import load
 from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
+from snakestudy.provenance.acceptance import row_spec
 from snakestudy.provenance.changes import FIRST_STANDS, changes
 from snakestudy.provenance.code import code_text
 from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
@@ -44,11 +45,9 @@ class CurrentStep:
         Args:
             accepted: of the chunk, what `on_change: keep` has accepted in it.
         """
-        return RowSpec(
-            lambda digest: not self.changed(digest),
-            self.provenance.metrics,
-            accepted.accepted_digests,
-            accepted.accepted_readings,
+        digests, readings = accepted.accepted_digests, accepted.accepted_readings
+        return row_spec(
+            lambda digest: not self.changed(digest), self.provenance.metrics, digests, readings
         )
 
     def changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
@@ -57,10 +56,12 @@ class CurrentStep:
 
     def metric_changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
         """Metrics that rows with these digests lack as they are read now, in words."""
-        has = [dict(digest.metrics) for digest in digests]
-        wanted = self.provenance.metrics.items()
-        names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
-        return [f"metric {name} is new or read in another way" for name in names]
+        digests, wanted = list(digests), self.provenance.metrics
+        has = [digest.tried for digest in digests]
+        new = sorted(n for n, how in wanted.items() if any(h.get(n) != how for h in has))
+        gone = sorted({n for digest in digests for n in digest.unread.keys() - wanted.keys()})
+        words = [f"metric {name} is new or read in another way" for name in new]
+        return words + [f"metric {name}, which could not be read, is no more" for name in gone]
 
     def max_attempt(self, limits: str | None) -> float:
         """The highest attempt that a failed task may make; limits: those when it failed."""

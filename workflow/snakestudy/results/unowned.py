@@ -51,6 +51,15 @@ def clear_unowned(layout: Layout, record: PlanRecord) -> None:
         )
 
 
+def unowned(layout: Layout, record: PlanRecord) -> Iterator[Path]:
+    """Files that readers of the newest plan's tables read, and that no active chunk is to have."""
+    for table in (*record.metrics, *map(metadata_table, record.steps)):
+        directory = layout.results / table
+        for path in _files(directory, is_table=True):
+            if path.parent != directory or path.stem not in record.chunks:
+                yield path
+
+
 def _tables(layout: Layout, owned: set[str]) -> list[str]:
     """Directories that hold a table, or may have held one."""
     there = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]

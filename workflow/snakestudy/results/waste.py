@@ -21,18 +21,24 @@ class Waste:
 
     Attributes:
         rows: chunk -> inactive tasks that have rows in its store.
-        chunks: without an active task.
+        chunks: without an active task -> how many tasks they have rows of.
         directories: run directories of tasks that are not active.
+        manifests: of the chunks in `rows`.
     """
 
     rows: dict[str, list[str]]
-    chunks: list[str]
+    chunks: dict[str, int]
     directories: list[Path]
+    manifests: dict[str, Manifest]
 
 
 def find_waste(record: PlanRecord, layout: Layout, declared: set[str]) -> Waste:
-    """What there is of tasks that the newest plan does not have and nothing declares."""
-    rows, needed = {}, set(declared)
+    """What there is of tasks that the newest plan does not have and nothing declares.
+
+    Raises:
+        UserError: if a manifest is lost, or something is of a newer format.
+    """
+    rows, manifests, needed = {}, {}, set(declared)
     for chunk in record.chunks:
         manifest = Manifest.of(layout, chunk)
         if manifest is None:
@@ -42,16 +48,17 @@ def find_waste(record: PlanRecord, layout: Layout, declared: set[str]) -> Waste:
             (set(manifest.ids) - needed) & Store(layout.chunk_store(chunk)).rows().keys()
         )
         if there:
-            rows[chunk] = there
-    chunks = [
-        chunk
-        for chunk in layout.started()
-        if chunk not in record.chunks
-        and (manifest := Manifest.of(layout, chunk))
-        and needed.isdisjoint(manifest.ids)
-    ]
+            rows[chunk], manifests[chunk] = there, manifest
+    chunks = {}
+    for chunk in layout.started():
+        if chunk not in record.chunks:
+            manifest = Manifest.of(layout, chunk)
+            if manifest and needed.isdisjoint(manifest.ids):
+                chunks[chunk] = len(Store(layout.chunk_store(chunk)).last_rows())
+    for chunk in (*rows, *chunks):
+        Store(layout.chunk_store(chunk)).refuse_newer()
     directories = [path for path in _run_directories(layout) if path.name not in needed]
-    return Waste(rows, chunks, directories)
+    return Waste(rows, chunks, directories, manifests)
 
 
 def _run_directories(layout: Layout) -> Iterator[Path]:
@@ -62,7 +69,7 @@ def _run_directories(layout: Layout) -> Iterator[Path]:
 def describe_waste(waste: Waste, layout: Layout) -> str:
     """A table of what can go, and how large it is."""
     stores = [layout.chunk_store(chunk) for chunk in waste.chunks]
-    tasks = sum(map(len, waste.rows.values()))
+    tasks = sum(map(len, waste.rows.values())) + sum(waste.chunks.values())
     rows = [
         ["tasks taken out of the design", f"{tasks:,}", ""],
         ["chunks without a task", f"{len(stores):,}", _megabytes(stores)],
@@ -85,7 +92,7 @@ def remove_waste(waste: Waste, layout: Layout) -> None:
     for chunk, tasks in waste.rows.items():
         store = Store(layout.chunk_store(chunk))
         with store.lock():
-            store.drop(set(tasks))
+            store.drop(waste.manifests[chunk], set(tasks))
         print(f"  {chunk}: {pluralize(len(tasks), 'task')}", flush=True)
     for chunk in waste.chunks:
         store = Store(layout.chunk_store(chunk))

@@ -93,7 +93,8 @@ class Collector:
         self.killed += len(places)
         attempt = list(result.attempt)
         for place in places:
-            attempt[place] -= 1  # so that the next job tries once more
+            # So that the next job tries once more; a try that continues others has their number.
+            attempt[place] = 0 if self._context.continues else attempt[place] - 1
         return replace(result, attempt=attempt), {result.index[place] for place in places}
 
     def flush(self, *, is_last: bool = True) -> None:
@@ -116,15 +117,21 @@ class Collector:
         self._buffer = self._empty_buffer()
 
     def check_files(self) -> None:
-        """End if code or inputs were edited since the plan: rows would tell of another study."""
+        """End if code or inputs were edited since the plan: rows would tell of another study.
+
+        Raises:
+            Stopped: also if they were edited and are the same again: what tasks ran is not known.
+        """
         for path, sha256 in self._context.files.items():
             try:
                 is_same = self._files.sha256(path) == sha256
             except OSError:
                 is_same = False
-            if not is_same:
-                self._buffer = self._empty_buffer()
-                raise Stopped(f"{path} changed since the plan; run snakemake again")
+            if is_same and not (self._files.was_touched(path) and self.notes.tells(path)):
+                continue
+            self._buffer = self._empty_buffer()
+            how = "was written to while tasks ran" if is_same else "changed since the plan"
+            raise Stopped(f"{path} {how}; run snakemake again")
 
     def _clear_directories(self, indices: list[int], errors: list[str | None]) -> None:
         """Now that rows are kept: remove earlier run directories, and those not wanted."""

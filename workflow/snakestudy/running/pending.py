@@ -7,6 +7,7 @@ from functools import cache
 
 import pyarrow as pa
 
+from snakestudy.provenance.acceptance import row_spec
 from snakestudy.provenance.row_digest import Reason, RowDigest, RowSpec
 from snakestudy.running.batch import TaskBatch
 from snakestudy.storage.documents import ManifestSpec
@@ -20,8 +21,8 @@ def _row_spec(spec: ManifestSpec, step: str) -> RowSpec:
     """What a manifest asks of the rows of one of its steps."""
     ordered = spec.steps[step]
     current = frozenset(ordered.current_digests)
-    accepted = frozenset(spec.accepted_digests), frozenset(spec.accepted_readings)
-    return RowSpec(current.__contains__, ordered.metrics, *accepted)
+    accepted = spec.accepted_digests, spec.accepted_readings
+    return row_spec(current.__contains__, ordered.metrics, *accepted)
 
 
 def pending(manifest: Manifest, step: str, rows: pa.Table) -> TaskBatch:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from snakestudy.errors import Stopped
+from snakestudy.files import read_json, write_json
 from snakestudy.layout import Layout
 
 FIRST = 10  # a plan whose first so many finished tasks all fail is stopped
@@ -18,6 +19,7 @@ class PlanNotes:
         self._plan = plan
         self._first = layout.store / f"first.{plan}"
         self._stop = layout.stop_note(plan)
+        self._touched = layout.store / "touched.json"
         self._is_first_known = False  # there is nothing more to learn from its first tasks
 
     def count_first(self, errors: Iterable[str | None]) -> None:
@@ -32,6 +34,15 @@ class PlanNotes:
         last = next((error for error in errors if error is not None), None)
         if first == bytes([1]) * FIRST and last is not None:  # else another visit has stopped it
             self.stop(f"its first {FIRST} finished tasks all failed, the last with: {last}")
+
+    def tells(self, path: str) -> bool:
+        """Whether it tells something that a file of code was written to and is the same again.
+
+        Not where it did in the plan before, too: tasks that do so themselves would never be kept.
+        """
+        told = read_json(self._touched, {})
+        write_json(self._touched, {**told, path: self._plan})
+        return self._plan - told.get(path, -2) > 1
 
     def stop(self, why: str) -> None:
         """Let this and all other visits of the plan end."""

@@ -96,6 +96,22 @@ def _file_of(program: str, path: str) -> str:
     return file
 
 
+def fork() -> int:
+    """Fork this process: 0 in the fork, which is signalled and ended as programs are; else its pid.
+
+    It is to be waited for by `wait_or_kill`.
+    """
+    with _hold:
+        if pid := os.fork():
+            _groups.add(pid)
+            with suppress(OSError):  # it was faster
+                os.setpgid(pid, pid)
+            return pid
+        _groups.clear()
+        os.setpgid(0, 0)
+        return 0
+
+
 def wait_or_kill(pid: int, limit: float | None = None) -> Ended:
     """Wait for the end of a child; after `limit` seconds it is killed, and its children with it.
 

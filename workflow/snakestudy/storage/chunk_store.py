@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -209,9 +209,17 @@ class Store:
             write_batches(chain([first], batches), first.schema, where, footer.to_json())
         part.rename(self.parts / "000001")
 
-    def drop(self, tasks: set[str]) -> None:
+    def refuse_newer(self) -> None:
+        """
+        Raises:
+            UserError: if a part is of a newer format, before anything is removed in its favour.
+        """
+        for number in self.part_numbers():
+            with suppress(Unreadable, FileNotFoundError):
+                _ = PartTable(self.table("metadata", number)).footer
+
+    def drop(self, manifest: Manifest, tasks: set[str]) -> None:
         """Remove the rows of tasks; for their next visit they never ran."""
-        manifest = Manifest.load(self.directory / "manifest.parquet")
         rows = self.last_rows()
         ids = rows["task_id"].to_pylist()
         rows = take_rows(rows, [row for row, task_id in enumerate(ids) if task_id not in tasks])

@@ -175,14 +175,30 @@ class Manifest:
         return cls(spec, table, footer["manifest"], part_of, values.get("format", 0))
 
     @classmethod
-    def of(cls, layout: Layout, chunk: str, columns: list[str] | None = None) -> Manifest | None:
-        """A chunk's manifest as published, or else as its last visit found it."""
+    def of(
+        cls,
+        layout: Layout,
+        chunk: str,
+        columns: list[str] | None = None,
+        wanted: str | None = None,
+    ) -> Manifest | None:
+        """A chunk's manifest as published, or else as its last visit found it; no other chunk's.
+
+        Args:
+            wanted: a hash; the one that has it comes first.
+        """
+        others = []
         for path in (layout.manifest(chunk), layout.chunk_store(chunk) / "manifest.parquet"):
             try:
-                return cls.load(path, columns)
+                manifest = cls.load(path, columns)
             except (OSError, ValueError, KeyError):
                 continue
-        return None
+            if manifest.chunk != chunk:
+                continue
+            if wanted in (None, manifest.hash):
+                return manifest
+            others.append(manifest)
+        return others[0] if others else None
 
     def whole(self) -> Manifest:
         """The manifest with all columns of its file.

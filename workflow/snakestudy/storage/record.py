@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 
 from snakestudy.errors import UserError
+from snakestudy.files import write_json
 from snakestudy.layout import Layout
 from snakestudy.storage.documents import PlanRecord
 
 
-def load_record(layout: Layout) -> PlanRecord | None:
+def load_record(layout: Layout, *, keep: bool = False) -> PlanRecord | None:
     """The newest plan record; None before the first plan.
+
+    Args:
+        keep: write it again where the store has lost it: Snakemake may remove the published one.
 
     Raises:
         UserError: if neither of its copies is one, or it is of a newer format.
@@ -23,6 +27,8 @@ def load_record(layout: Layout) -> PlanRecord | None:
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if record.plan == plan:
+            if keep and path != layout.kept_record(plan):
+                keep_record(record, layout)
             return record
     if not paths:
         return None
@@ -31,6 +37,13 @@ def load_record(layout: Layout) -> PlanRecord | None:
         file=" and ".join(map(str, paths)),
         fix="Delete it and run snakemake: the plan before it is taken, and what is finished stays.",
     )
+
+
+def keep_record(record: PlanRecord, layout: Layout) -> None:
+    """Write a record into the store."""
+    kept = layout.kept_record(record.plan)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, record.to_json())
 
 
 def planned_study(layout: Layout, where: str) -> PlanRecord:

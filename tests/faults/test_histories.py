@@ -1,0 +1,46 @@
+"""Histories nobody thought of: random ones, against an oracle (see tests/histories.py).
+
+A minute of them, or so many seconds as SNAKESTUDY_HISTORIES says; SNAKESTUDY_SEED begins elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from histories import Event, drawn, replay, shrunk
+
+SECONDS = float(os.environ.get("SNAKESTUDY_HISTORIES", "60"))
+SEED = int(os.environ.get("SNAKESTUDY_SEED", "0"))
+
+
+def test_no_history_gets_stuck_or_lies(tmp_path: Path) -> None:
+    end, seed = time.monotonic() + SECONDS, SEED
+    while time.monotonic() < end:
+        events = drawn(seed)
+        if _fails(events, tmp_path):
+            events = shrunk(events, lambda e: _fails(e, tmp_path))
+            wrong = replay(events, _empty(tmp_path))
+            listed = "\n".join(f"    {event!r}," for event in events)
+            pytest.fail(f"seed {seed}, shrunk to\n[\n{listed}\n]\n{wrong}", pytrace=False)
+        seed += 1
+    print(f"{seed - SEED} histories")
+
+
+def test_history_is_cut_to_what_fails() -> None:
+    history = [("grow", i, 0) for i in range(20)]
+    needed = {history[3], history[11], history[17]}
+    assert shrunk(history, lambda events: needed <= set(events)) == sorted(needed)
+
+
+def _fails(events: list[Event], directory: Path) -> bool:
+    return replay(events, _empty(directory)) is not None
+
+
+def _empty(directory: Path) -> Path:
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    return directory
