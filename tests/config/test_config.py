@@ -173,6 +173,7 @@ def test_defaults_are_written_out() -> None:
             "runtime": None,
             "grace": 30,
             "restart": "fresh",
+            "isolation": "worker",
             "retries": 0,
             "env": {},
         }
