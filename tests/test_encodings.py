@@ -20,7 +20,8 @@ def unnamed(text: str) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         keywords = {keyword.arg: keyword.value for keyword in node.keywords}
-        if "encoding" not in keywords and _is_text(node, keywords):
+        is_named = "encoding" in keywords or None in keywords  # **how may hold it
+        if not is_named and _is_text(node, keywords):
             yield f"line {node.lineno}: {ast.unparse(node)}"
 
 
