@@ -317,7 +317,7 @@ class World:
             names = {name for row in by_a.values() for name in row}
         columns = {name: self.column(name, wanted) for name in names}
         right = {a: {name: columns[name].get(a) for name in names} for a in wanted}
-        if repr(dict(sorted(by_a.items()))) != repr(dict(sorted(right.items()))):
+        if _in_order(by_a) != _in_order(right):
             if sorted(by_a) == sorted(right) and all(
                 by_a[a].get(n) == right[a][n] for a in right for n in names
             ):
@@ -334,6 +334,11 @@ class World:
         if len(kinds) > 1:
             return {a: None if v is None else str(v) for a, v in values.items()}
         return values
+
+
+def _in_order(rows: dict[int, dict[str, Any]]) -> str:
+    """Rows as text, which tells 1 from 1.0 and from True."""
+    return repr([(a, sorted(row.items())) for a, row in sorted(rows.items())])
 
 
 # -- events ---------------------------------------------------------------------------------
