@@ -23,11 +23,12 @@ import finished
 import functions
 import jobs
 import reading
+import tables
 import visits
 import workers
 from timing import HEAD, Cost, empty_directory, put_between_marks
 
-BENCHMARKS = (functions, commands, jobs, finished, reading, visits, workers)
+BENCHMARKS = (functions, commands, jobs, finished, reading, tables, visits, workers)
 VERSIONS = ("snakemake", "pyarrow", "pandas", "psweep", "hyperqueue")
 PATIENCE = 150  # seconds; a side is not run with more tasks if that would take longer
 SIZES = [10**power for power in range(2, 7)]

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from snakestudy.errors import RowError
-from snakestudy.tables.pieces import Pieces, as_list
+from snakestudy.tables.kinds import Variants, stored_pieces
+from snakestudy.tables.pieces import Pieces, Tokens, as_list
 from snakestudy.tables.rows import as_columns as as_pieces
 
 Columns = dict[str, list[Any]]
@@ -43,6 +44,9 @@ def check(rows: Any) -> None:
         assert len(piece) == count
         for value in piece if isinstance(piece, list) else ():
             _check_plain(value)
+        for others in ([piece, 1], [[1], ["x"], Tokens(["1"]), [[0.5]], [None]]):
+            column = Variants.of_stored(stored_pieces([piece, *others]))
+            assert len(column.shown(column.type())) == column.rows
     assert as_lists(pickle.loads(pickle.dumps((count, pieces))))[0] == count
 
 

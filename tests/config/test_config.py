@@ -96,6 +96,9 @@ def test_yaml_merge_key_is_merged() -> None:
     assert read_yaml("f", text)["d"] == {"b": 1, "c": 3}
 
 
+BOMB = "\n".join(f"a{i + 1}: &a{i + 1} [{', '.join(10 * [f'*a{i}'])}]" for i in range(8))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -111,6 +114,16 @@ def test_yaml_merge_key_is_merged() -> None:
         ("a: 1\n---\nb: 2", ["line 2"]),
         ("a: !foo 1", ["line 1, column 4", "!foo"]),
         ("a: !!python/object/apply:os.system [true]", ["line 1, column 4"]),
+        *((f"a: {tag} x", ["line 1, column 4", tag]) for tag in ("!!set", "!!binary", "!!omap")),
+        ("a: !!timestamp 2024-01-01", ["line 1, column 4", "write the value itself"]),
+        ("a: !!int x", ["line 1, column 4", "is no int"]),
+        ("a: !!bool yes", ["line 1, column 4", "is no bool"]),
+        ("a: " + 5000 * "1", ["line 1, column 4", "more than 4,000 digits"]),
+        ("a: &x [*x]", ["an alias holds itself"]),
+        ("a: &x {b: *x}", ["an alias holds itself"]),
+        ("a: " + 5000 * "[" + 5000 * "]", ["more than 100 levels deep"]),
+        ("a: " + 101 * "[" + 101 * "]", ["more than 100 levels deep"]),
+        ("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + BOMB, ["10,000,000 values"]),
         ("a: *x", ["line 1, column 4", "x"]),
         ("a: \x01", ["no YAML"]),
         ("- 1", ["no mapping"]),
@@ -160,6 +173,7 @@ def test_defaults_are_written_out() -> None:
             "runtime": None,
             "grace": 30,
             "restart": "fresh",
+            "isolation": "worker",
             "retries": 0,
             "env": {},
         }
@@ -365,7 +379,13 @@ BAD = [
     # metrics
     *(
         (f"task: {{command: [ls], metrics: [{name}]}}", f'task.metrics = "{name}"', ["reserved"])
-        for name in ("plan", "metadata", "tables", "tasks")
+        for name in ("plan", "metadata", "tables", "tasks", "Plan", "METADATA")
+    ),
+    ("task: {command: [ls], metrics: [fit, Fit]}", 'task.metrics = "Fit"', ["differs from fit"]),
+    (
+        "task: {command: [ls], metrics: {A: a.csv, a: b.csv}}",
+        'task.metrics = "a"',
+        ["differs from A", "nothing but case"],
     ),
     *(
         (f"task: {{command: [ls], metrics: {{{name}: a.csv}}}}", "task.metrics", ["identifier"])

@@ -9,6 +9,7 @@ import pytest
 from snakestudy.config.inputs import inputs_digest, is_per_task
 from snakestudy.config.resolve import resolve
 from snakestudy.config.study import Input, Task
+from snakestudy.config.templates import fill, render, rendered_names
 
 
 def task(*inputs: dict[str, Any] | str) -> Task:
@@ -52,3 +53,12 @@ def test_digest_of_inputs_reads_the_file_of_the_task() -> None:
     }
     assert read == ["in/1.dat", "in/2.dat"]
     assert digests[1] != digests[2]
+
+
+@pytest.mark.parametrize("name", ["lambda", "class", "if", "µ", "μ", "e\u0301", "model.class"])
+@pytest.mark.parametrize(("kind", "form"), [("jinja", "{{{{ {} }}}}"), ("dollar", "${{{}}}")])
+def test_templates_read_names_as_they_are_written(name: str, kind: str, form: str) -> None:
+    text = form.format(name)
+    assert rendered_names(text, kind) == {name.split(".")[0] if kind == "jinja" else name}
+    assert render(text, kind, {name: 5}) == "5"
+    assert fill(f"{{{name}}}", {name: 5}) == "5"

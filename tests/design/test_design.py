@@ -12,7 +12,7 @@ from typing import Any
 import numpy
 import pyarrow as pa
 import pytest
-from designs import design, refused, rows
+from designs import design, has, refused, rows
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
@@ -34,14 +34,14 @@ def test_grid_gives_every_combination_the_last_name_fastest() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [7, 0.5, True, None, "text", {"k": 1, "l": [2]}, {"one": 1}, {}, ""]
+    "value", [7, 0.5, True, None, "text", {"k": 1, "l": {"m": 2}}, {"one": 1}, {}, ""]
 )
 def test_single_value_is_a_constant(value: Any) -> None:
     assert rows(design({"grid": {"a": value, "b": [1, 2]}})) == [(value, 1), (value, 2)]
 
 
 def test_values_of_an_axis_may_be_lists_and_mappings() -> None:
-    values = [[1, 2], [], {"linspace": [0, 1, 2]}, {"k": None}, None, "x", 1.5]
+    values = [[1, 2], [], {"k": [0, 1, 2]}, {"k": None}, None, "x", 1.5]
     assert rows(design({"grid": {"a": values}})) == [(value,) for value in values]
 
 
@@ -381,7 +381,7 @@ def test_set_that_occurs_twice_is_one_task_and_reported() -> None:
         ({"where": "a > 1"}, ["declares no parameter", "grid"]),
         ({"grid": {"a": [1, float("nan")]}}, ["design.grid.a", "nan is no parameter value"]),
         ({"grid": {"a": float("-inf")}}, ["design.grid.a", "-inf is no parameter value"]),
-        ({"grid": {"a": {"k": [float("nan")]}}}, ["nan is no parameter value"]),
+        ({"grid": {"a": [{"k": [float("nan")]}]}}, ["nan is no parameter value"]),
         ({"rows": [{"a": float("nan")}]}, ["design.rows", "nan is no parameter value"]),
         ({"zip": {"a": [float("inf")]}}, ["design.zip", "inf is no parameter value"]),
         *(
@@ -472,3 +472,16 @@ def test_comparison_of_order_does_not_hold_beside_null() -> None:
     rows = [{"policy": "none"}, {"policy": "closed", "day": 9}, {"policy": "closed", "day": 2}]
     found = design({"rows": rows, "where": "policy == 'none' or day > 3"})
     assert found.columns["day"].to_list() == [None, 9]
+
+
+def test_names_that_are_one_in_unicode_are_refused() -> None:
+    message = refused({"grid": {"\u00e9": [1], "e\u0301": [2]}})
+    has(message, ["design", "is there twice", "'e\\u0301'", "'\\xe9'", "Rename"])
+
+
+@pytest.mark.parametrize(("one", "other"), [("R0", "r0"), ("\u00b5", "\u03bc"), ("\ufb01", "fi")])
+def test_names_that_are_nearly_one_are_told(one: str, other: str) -> None:
+    found = design({"grid": {one: [1], other: [2]}}, derive={"z": f"{one} + {other}"})
+    assert rows(found) == [(1, 2, 3)]
+    assert [note for note in found.notes if one in note and other in note and "DuckDB" in note]
+    assert not design({"grid": {one: [1], "x": [2]}}).notes

@@ -53,6 +53,14 @@ def nothing():
 def no_frame():
     return pd.DataFrame({"a": []})
 
+def huge():
+    yield {"n": 10**5000}
+
+def recursive():
+    held = []
+    held.append(held)
+    yield {"l": held}
+
 def numbers():
     return [1, 2]
 
@@ -262,6 +270,8 @@ def test_value_that_no_parameter_can_have_is_named_with_callable_and_column(
             ],
         ),
         ("nan", ["nan is no parameter value"]),
+        ("huge", ["an integer of more than 4,000 digits"]),
+        ("recursive", ["more than 100 levels deep, or holds itself"]),
         ("empty_set", ["gives"]),
         ("no_columns", ["gives no parameter set"]),
         ("none", ["gives a NoneType", "Yield mappings, or return a list of them or a DataFrame."]),

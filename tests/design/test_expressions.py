@@ -194,3 +194,41 @@ def test_columns_give_what_python_gives_row_by_row(rows: list[tuple[int, int, in
     ):
         wanted = [eval(text, {"a": x, "b": y, "c": z}) for x, y, z in rows]
         assert value(text, a=a, b=b, c=c).tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lambda", "class", "if", "in", "is", "µ", "μ", "e\u0301", "ﬁ", "model.class", "µ.lambda"],
+)
+def test_name_is_read_as_it_is_written(name: str) -> None:
+    tree = parse(f"2 * {name} + {name}")
+    assert names(tree) == {name}
+    assert evaluate(tree, {name: 2}) == 6
+    with pytest.raises(UserError, match=f"{name} is no parameter here"):
+        evaluate(tree, {"a": 2})
+
+
+def test_names_that_python_takes_for_one_are_two() -> None:
+    assert value("µ - μ", **{"µ": 3, "μ": 1}) == 2
+    assert value("'µ lambda' == x", x="µ lambda")
+
+
+def test_long_sum_is_evaluated_and_a_longer_one_refused() -> None:
+    assert value("+".join(190 * "a"), a=1) == 190
+    for text in ("+".join(2000 * "a"), 5000 * "-" + "a", 150 * "sqrt(" + "a" + 150 * ")"):
+        if text.startswith("sqrt"):
+            assert value(text, a=1) == 1
+            continue
+        with pytest.raises(UserError, match="nested too deeply"):
+            parse(text)
+
+
+@pytest.mark.parametrize("text", ["9 ** 9 ** 9", "10 ** 20000"])
+def test_power_of_integers_that_would_not_end_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="grow too large"):
+        value(text)
+
+
+def test_integer_of_too_many_digits_is_no_expression() -> None:
+    with pytest.raises(UserError, match=r"is no expression \(Exceeds the limit"):
+        parse(5000 * "1")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import os
 import sys
 import types
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from kit import ROOT, Study
 
 from snakestudy.engine import internals, slurm
 from snakestudy.engine.internals import CommandLine
+from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.planning.model import Capacity
 
@@ -97,7 +100,7 @@ def test_study_runs_under_a_snakemake_and_a_plugin_that_lack_what_they_had(study
     [
         (internals.layout_of, Layout()),
         (internals.capacity_of, Capacity(1)),
-        (internals.configuration_of, ([], {})),
+        (lambda workflow: internals.configuration_of(workflow, None), ([], {})),
         (internals.retries_of, 0),
         (lambda workflow: internals.is_main(workflow, None), True),
         (lambda workflow: internals.is_dry_run(workflow, None), False),
@@ -124,6 +127,68 @@ def test_without_is_main_process_the_command_line_tells_a_nested_one(
         command_line = CommandLine(parser.parse_args(line), parser)
         assert internals.is_main(SimpleNamespace(), command_line) == is_main
     assert "is_main_process" in told()
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        (
+            "design={grid: {x: [7, 0.5, a b, null, true]}}",
+            {"grid": {"x": [7, 0.5, "a b", None, True]}},
+        ),
+        ("design={'grid': {\"x\": ['7', 1e-3]}}", {"grid": {"x": ["7", 0.001]}}),
+        ("chunks={tasks: 2}", {"tasks": 2}),
+        ("pilot=10", 10),
+        ("git=true", True),
+        ("study=on", "on"),
+        ("study='12'", "12"),
+        ("runs_root=", None),
+        ("redo=L == '1u'", "L == '1u'"),
+        ("redo='1u' == L", "'1u' == L"),
+        ("redo='L == 1'", "L == 1"),
+        ("redo='a' == x or x == 'b'", "'a' == x or x == 'b'"),
+        ("redo=1", "1"),
+        ("study=a=b", "a=b"),
+        ("study=Köln", "Köln"),
+        (os.fsdecode("study=Köln".encode()), "Köln"),
+    ],
+)
+def test_overrides_are_read_as_the_configuration_is(typed: str, value: Any) -> None:
+    from snakemake.cli import get_argument_parser
+
+    parser = get_argument_parser()
+    command_line = CommandLine(parser.parse_args(["--config", typed]), parser)
+    assert command_line.overrides() == {typed.partition("=")[0]: value}
+    workflow = SimpleNamespace(config_settings=SimpleNamespace(configfiles=(), config={"a": "b"}))
+    assert internals.configuration_of(workflow, command_line)[1] == command_line.overrides()
+
+
+def test_override_that_is_no_yaml_is_refused() -> None:
+    command_line = CommandLine(argparse.Namespace(config=["design={grid: [1"]), None)  # type: ignore
+    with pytest.raises(UserError, match="--config design: line 1"):
+        command_line.overrides()
+
+
+def test_overrides_that_are_not_told_are_those_of_snakemake(told: Callable[[], str]) -> None:
+    command_line = CommandLine(argparse.Namespace(config={"a": 1}), None)  # type: ignore
+    workflow = SimpleNamespace(config_settings=SimpleNamespace(configfiles=(), config={"a": 1}))
+    assert internals.configuration_of(workflow, command_line) == ([], {"a": 1})
+    assert "--config" in told()
+
+
+def test_values_of_the_command_line_are_those_of_the_file(study: Study) -> None:
+    study.write("scripts/model.py", "def run(p):\n    return {'y': p['a'] + 0.5}\n")
+    study.configure("""\
+        study: typed
+        design: {grid: {a: 1}}
+        task: {function: "scripts/model.py:run"}
+        """)
+    study.snakemake("--config", "design={grid: {a: [7, 8]}}", "chunks={tasks: 1}")
+    assert sorted(study.table("result")["y"]) == [7.5, 8.5]
+    study.edit("config/config.yaml", "a: 1", "a: [7, 8]")
+    assert "to run" not in study.planned()
+    output = study.snakemake("-n", "--config", "redo=a == 7 and 'u' == 'u'")
+    assert "to run: 1 task in 1 chunk" in output
 
 
 def test_rate_of_jobs_is_spared_on_local_cores_only() -> None:

@@ -59,10 +59,39 @@ def test_site_says_what_tasks_do_not_and_the_study_comes_first() -> None:
     site = {"slurm_partition": "a", "slurm_account": "b", "runtime": 60, "mem_mb": 2000}
     found = asked(site, slurm_partition="gpu", gpu=1)
     assert found == {
-        **{"slurm_partition": "gpu", "slurm_account": "b", "gpu": 1},
+        **{"slurm_partition": "gpu", "slurm_account": "b", "gpu": 4},
         **{"mem_mb": 1000, "runtime": 10},
     }
     assert asked(site, mem_mb=None, runtime=None)["runtime"] == 60
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "asked_for"),
+    [
+        ("licence", 1, 4),
+        ("gpu", 2, 8),
+        ("disk_mb", 100, 400),
+        ("share", 0.25, 1),
+        ("share", 0.3, 1.2),
+        ("gpu", "1", "1"),
+        ("slurm_partition", "long", "long"),
+        *((name, 1, 1) for name in ("nodes", "tasks", "cpus_per_task", "mem_mb_per_cpu")),
+        *((name, 1, 1) for name in ("slurm_requeue", "walltime", "time_min", "priority", "nice")),
+    ],
+)
+def test_job_asks_for_what_all_workers_use(name: str, value: Any, asked_for: Any) -> None:
+    assert asked(None, mem_mb=None, runtime=None, **{name: value}) == {name: asked_for}
+
+
+def test_licences_of_all_workers_are_asked_for_and_told(study: Study) -> None:
+    study.edit("config/config.yaml", "chunks: {tasks: 2}", "chunks: {tasks: 2, workers: 2}")
+    study.edit("config/config.yaml", "design:", "resources: {licence: 2}\ndesign:")
+    assert "a job of 2 workers asks for licence=4" in study.snakemake("-n")
+    message = study.snakemake("--resources", "licence=3", ok=False)
+    assert "resources.licence = 2: 2 workers use 4, and --resources says 3 for all jobs" in message
+    assert not (study.path / "results").exists()
+    study.snakemake("--resources", "licence=4")
+    assert len(study.fit()) == 4
 
 
 def test_site_is_read_once_and_told_to_jobs(

@@ -11,7 +11,7 @@ from kit import Study
 from snakestudy.values import task_id
 
 MODEL = """\
-import ctypes, os, subprocess, sys, time
+import asyncio, ctypes, os, signal, subprocess, sys, time
 from pathlib import Path
 
 STUDY = Path(os.environ["STUDY_DIR"])
@@ -44,8 +44,53 @@ def hang():
     subprocess.Popen(["bash", "-c", "setsid sleep 1234 & sleep 1234"])
     time.sleep(1000)
 
+def be_interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+
 def interrupt():
     raise KeyboardInterrupt
+
+def cancel():
+    raise asyncio.CancelledError("gone")
+
+def close_generator():
+    raise GeneratorExit
+
+class Own(BaseException):
+    pass
+
+def raise_own():
+    raise Own("first line\\nsecond")
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise self
+
+def raise_unspeakable():
+    raise Unspeakable
+
+def raise_undecodable():
+    raise ValueError(os.fsdecode(b"caf\\xe9"))
+
+def raise_without_streams():
+    sys.stderr.close()
+    os.close(1)
+    raise ValueError("unheard")
+
+async def wait():
+    await asyncio.sleep(0.01)
+    raise OSError("awaited")
+
+def count():
+    yield {"y": 1}
+    raise LookupError("counted")
+
+def generate():
+    return count()
+
+def exhaust():
+    return exhaust()
 
 def close_stdout():
     print("one")
@@ -78,7 +123,9 @@ def simulate(p):
     with open(STUDY / "ran.txt", "a") as file:
         file.write(f"{os.environ['STUDY_TASK_ID']}\\n")
     if not (STUDY / "fixed").exists():
-        globals()[p["how"]]()
+        left = globals()[p["how"]]()
+        if left is not None:
+            return left
     return {"y": p["k"] * 2, "said": p["how"]}
 """
 FATAL = {
@@ -87,18 +134,33 @@ FATAL = {
     "exit_0": "its process ended: exit code 0",
     "leak": "its process ended: killed by SIGKILL",
     "hang": "ran longer than its runtime of 8 s",
-    "interrupt": "its process ended: killed by SIGINT",
+    "be_interrupted": "its process ended: killed by SIGINT",
 }
+RAISED = {
+    "interrupt": "KeyboardInterrupt",
+    "cancel": "CancelledError: gone",
+    "close_generator": "GeneratorExit",
+    "raise_own": "Own: first line",
+    "raise_unspeakable": "Unspeakable",
+    "raise_undecodable": r"ValueError: caf\udce9",
+    "raise_without_streams": "ValueError: unheard",
+    "wait": "OSError: awaited",
+    "generate": "LookupError: counted",
+    "exhaust": "RecursionError: maximum recursion depth exceeded",
+}
+FAILING = {**FATAL, **RAISED}
 HARMLESS = [
     *("close_stdout", "change_directory", "fork", "gigabyte", "replace_streams"),
     "change_environment",
 ]
-HOW = ["fine", *[name for bad in [*FATAL, *HARMLESS] for name in (bad, "fine")]]
+HOW = ["fine", *[name for bad in [*FAILING, *HARMLESS] for name in (bad, "fine")]]
 
 
-@pytest.fixture(params=["none", "keep"])
+@pytest.fixture(params=["none", "keep", "isolated"])
 def study(study: Study, request: pytest.FixtureRequest) -> Study:
-    """A misbehaving task between two good ones, in one chunk; with and without run directories."""
+    """A misbehaving task between two good ones, in one chunk, in each way that functions run."""
+    isolation = "process" if request.param == "isolated" else "worker"
+    run_dirs = "none" if request.param == "isolated" else request.param
     study.write("scripts/model.py", MODEL)
     study.configure(f"""\
         study: misbehaving
@@ -107,7 +169,8 @@ def study(study: Study, request: pytest.FixtureRequest) -> Study:
           function: scripts/model.py:simulate
           metrics: [fit]
           runtime: 8s
-        run_dirs: {request.param}
+          isolation: {isolation}
+        run_dirs: {run_dirs}
         chunks: {{max: 1, workers: 2}}
         """)
     return study
@@ -117,16 +180,16 @@ def test_misbehaving_function_is_its_own_failure_and_no_fellow_runs_twice_in_vai
     study: Study,
 ) -> None:
     said = study.snakemake(ok=False)
-    assert f"{len(HOW)} tasks, {len(FATAL)} failed" in said
+    assert f"{len(HOW)} tasks, {len(FAILING)} failed" in said
     metadata = study.table("metadata")
     errors = dict(metadata[metadata["status"] == "failure"][["how", "error"]].to_numpy().tolist())
-    assert errors == FATAL
-    good = [(k, how) for k, how in enumerate(HOW) if how not in FATAL]
+    assert errors == FAILING
+    good = [(k, how) for k, how in enumerate(HOW) if how not in FAILING]
     fit = study.table("fit").sort_values("k")
     assert list(zip(fit["k"], fit["said"], strict=True)) == good
     assert list(fit["y"]) == [2 * k for k, _ in good]
     ran = study.ran()
-    bad = {task_id({"how": how, "k": k}) for k, how in enumerate(HOW) if how in FATAL}
+    bad = {task_id({"how": how, "k": k}) for k, how in enumerate(HOW) if how in FAILING}
     assert {task: ran[task] for task in bad} == dict.fromkeys(bad, 1)
     # A crash takes the rows of the last half second with it, never a fellow's place.
     assert sum(ran.values()) - len(HOW) <= 2 * len(FATAL)

@@ -215,6 +215,20 @@ def test_nan_and_infinity_are_refused_at_any_depth(bad: float, wrap: Any) -> Non
         task_id({"a": wrap(bad)})
 
 
+def nested(levels: int) -> list:
+    return [nested(levels - 1)] if levels > 1 else []
+
+
+RECURSIVE: dict = {}
+RECURSIVE["a"] = [RECURSIVE]
+
+
+def test_large_and_deep_values_have_an_id() -> None:
+    for value in (10**3999, -(10**3999), 1e300, nested(100)):
+        assert same(plain(value), value)
+        assert task_id({"a": value})
+
+
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
@@ -226,6 +240,10 @@ def test_nan_and_infinity_are_refused_at_any_depth(bad: float, wrap: Any) -> Non
         ([{"a": {None: 1}}], "a key that is no text"),
         ("\ud800", "half a character"),
         ([{"\ud800": 1}], "half a character"),
+        (10**4200, "more than 4,000 digits"),
+        ([{"a": -(10**4200)}], "more than 4,000 digits"),
+        (nested(101), "more than 100 levels deep, or holds itself"),
+        (RECURSIVE, "or holds itself"),
     ],
 )
 def test_other_kinds_are_refused(bad: Any, words: str) -> None:

@@ -158,6 +158,8 @@ def test_change_in_words(old: dict, new: dict, words: list[str]) -> None:
 
 # imports
 
+DEEP = "x = " + " + ".join(5000 * "y")
+
 
 @pytest.mark.parametrize(
     ("texts", "found"),
@@ -204,6 +206,20 @@ def test_change_in_words(old: dict, new: dict, words: list[str]) -> None:
         ({"scripts/model.py": "def f():\n    import a", "scripts/a.py": ""}, ["scripts/a.py"]),
         ({"scripts/model.py": "import a", "scripts/a.py": "no python ("}, ["scripts/a.py"]),
         ({"scripts/model.py": "import numpy, a.b.c"}, []),
+        ({"scripts/model.py": "\ufeffimport a", "scripts/a.py": ""}, ["scripts/a.py"]),
+        (
+            {"scripts/model.py": "# -*- coding: utf-8 -*-\nimport a, ä", "scripts/ä.py": ""},
+            ["scripts/ä.py"],
+        ),
+        (
+            {
+                "scripts/model.py": "from .a import f",
+                "scripts/a.py": "from . import b",
+                "scripts/b.py": "",
+            },
+            ["scripts/a.py", "scripts/b.py"],
+        ),
+        ({"scripts/model.py": "import a", "scripts/a.py": DEEP}, ["scripts/a.py"]),
     ],
 )
 def test_imported_modules_of_the_study_are_followed(
@@ -213,6 +229,29 @@ def test_imported_modules_of_the_study_are_followed(
         write(name, text)
     assert sorted(imported("scripts/model.py")) == sorted(found)
     assert sorted(imported("./scripts/model.py")) == sorted(found)
+
+
+def test_relative_imports_outside_of_the_study_are_followed(tmp_path: Path) -> None:
+    for name, text in {"m": "from .a import f", "a": "from . import b", "b": ""}.items():
+        write(f"lib.d/pkg/{name}.py", text)
+    Path("study").mkdir()
+    os.chdir("study")
+    assert imported("../lib.d/pkg/m.py") == ["../lib.d/pkg/a.py", "../lib.d/pkg/b.py"]
+    directory = f"{tmp_path}/lib.d/pkg"
+    assert imported(f"{directory}/m.py") == [f"{directory}/a.py", f"{directory}/b.py"]
+
+
+def test_code_is_read_in_the_encoding_that_it_declares() -> None:
+    text = "# coding: latin-1\nimport helper\nname = 'Köln'\ndef simulate(p): return {}\n"
+    Path("scripts/model.py").write_bytes(text.encode("latin-1"))
+    write("scripts/helper.py", "")
+    assert provenance().code == ("scripts/model.py", "scripts/helper.py")
+    Path("scripts/model.py").write_bytes(text.replace("latin-1", "no-such").encode())
+    with pytest.raises(UserError, match="is no Python: unknown encoding: no-such"):
+        provenance()
+    Path("scripts/model.py").write_bytes(text.replace("latin-1", "utf-8").encode("latin-1"))
+    with pytest.raises(UserError, match=r"is no Python: 'utf-?8' codec can't decode"):
+        provenance()
 
 
 def test_change_of_an_imported_module_is_a_change() -> None:

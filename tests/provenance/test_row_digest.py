@@ -38,6 +38,18 @@ def row(
     return Row(str(RowDigest.of(made_by, inputs, metrics)), status, attempt)
 
 
+def unread(
+    *names: str,
+    made_by: str = NOW,
+    metrics: dict[str, str] = METRICS,
+    inputs: str | None = None,
+    attempt: int = 1,
+) -> Row:
+    """Of a task that ended well, while these metrics could not be read."""
+    digest = RowDigest.of(made_by, inputs, metrics).with_unread(names)
+    return Row(str(digest), "failure", attempt)
+
+
 @pytest.mark.parametrize(
     ("last", "asked", "reason", "status"),
     [
@@ -66,6 +78,26 @@ def row(
         (row(), {"inputs": "01234567"}, Reason.INPUTS, "stale"),
         (row(), {"inputs": None}, None, "success"),
         (row(OLD, inputs="01234567"), {"inputs": "76543210"}, Reason.STALE, "stale"),
+        # It ended well, and a metric could not be read: so again, if it would be read so again.
+        (unread("fit"), {}, Reason.FAILED, "failure"),
+        (unread("fit", "curve"), {}, Reason.FAILED, "failure"),
+        (unread("fit", attempt=3), {}, None, "failure"),
+        (unread("fit", attempt=3), {"is_forced": True}, Reason.FORCED, "failure"),
+        (unread("fit", made_by=KEPT), {}, Reason.FAILED, "failure"),
+        (unread("fit", metrics={"fit": "f1"}), {}, Reason.UNREAD, "failure"),
+        (unread("fit", metrics={"fit": "f0", "curve": ""}), {}, Reason.UNREAD, "failure"),
+        (
+            unread("fit", metrics={"fit": "f0", "curve": ""}, attempt=9),
+            {},
+            Reason.UNREAD,
+            "failure",
+        ),
+        (unread("fit", metrics={"fit": "f0"}), {}, Reason.UNREAD, "failure"),
+        (unread("curve", metrics={"fit": "f2", "curve": ""}), {}, Reason.UNREAD, "failure"),
+        (unread("more", metrics={**METRICS, "more": "m"}), {}, Reason.UNREAD, "failure"),
+        (unread("fit", metrics={**METRICS, "more": "m"}), {}, Reason.FAILED, "failure"),
+        (unread("fit", made_by=OLD), {}, Reason.STALE, "failure"),
+        (unread("fit", inputs="01234567"), {"inputs": "76543210"}, Reason.INPUTS, "failure"),
     ],
 )
 def test_a_row_is_made_again_for_this_reason_and_shows_this_status(
@@ -88,3 +120,15 @@ def test_a_digest_comes_back_from_its_text(
     digest = RowDigest.of(made_by, inputs, metrics)
     assert RowDigest.parse(str(digest)) == digest
     assert dict(digest.metrics) == metrics
+    assert not digest.unread
+
+
+@given(DIGESTS, st.dictionaries(NAMES, st.just("") | SHORT), st.sets(NAMES))
+def test_a_digest_tells_the_metrics_that_could_not_be_read(
+    made_by: str, metrics: dict[str, str], names: set[str]
+) -> None:
+    digest = RowDigest.of(made_by, None, metrics)
+    marked = RowDigest.parse(str(digest.with_unread(names)))
+    assert marked.unread == {name: how for name, how in metrics.items() if name in names}
+    assert marked.tried == metrics
+    assert marked.with_unread(()) == digest

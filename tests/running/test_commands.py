@@ -117,6 +117,7 @@ def test_command_gets_words_params_environment_setup_and_its_own_directory(
         "STUDY_PARAMS": str(own / "params.json"),
         "STUDY_THREADS": "2",
         "STUDY_ATTEMPT": "1",
+        "STUDY_METRICS": "[]",
         "OMP_NUM_THREADS": "2",
         "LABEL": "<a  b> {}",
         "FROM_SETUP": "set  up",
@@ -299,15 +300,20 @@ def test_metrics_are_read_from_files_and_what_is_wrong_with_one_fails_its_task_o
     assert "metric curve: out/curve.txt cannot be read" in found["reader"]
     assert "'three'" in found.pop("reader")
     assert found == {}
+    cases = {"fine", "no file", "ragged", "column", "no match", "reader", "no rows"}
+    unread = {
+        "table": {"no file", "ragged", "column", "no rows"},
+        "curve": {"reader"},
+        **{name: {"no match"} for name in ("energy", "first", "every")},
+    }
 
     def rows(metric: str, *columns: str) -> list[tuple]:
         table = study.table(metric)
-        assert set(table["case"]) <= {"fine", "no rows"}  # nothing of a failed task
+        assert set(table["case"]) == cases - unread.get(metric, set()), "of all that could be read"
         table = table[table["case"] == "fine"]
         return list(table[list(columns)].itertuples(index=False, name=None))
 
     assert rows("table", "y", "name") == [(1.0, "p, q"), (2.5, "r")]
-    assert set(study.table("table")["case"]) == {"fine"}
     assert [y for y, _ in rows("tsv", "y", "z")] == [1]
     assert pd.isna(study.table("tsv")["z"]).all()
     assert [(y, None if pd.isna(z) else z) for y, z in rows("rows", "y", "z")] == [
@@ -333,7 +339,7 @@ if case == "columns":
     curve = {"t": numpy.arange(3), "v": [1, 2, 3]}
     post_run_results({"fit": {"y": numpy.float64(a)}, "curve": curve})
 if case == "rows":
-    post_run_results("replaced by the next")
+    post_run_results({"fit": {"y": numpy.ones(9)}, "curve": []})  # replaced by the next
     post_run_results({"fit": [{"y": a}, {"y": None}], "curve": pandas.DataFrame({"t": [9]})})
 if case == "arrow":
     post_run_results({"fit": pyarrow.table({"y": [a]}), "curve": []})
@@ -361,7 +367,7 @@ def test_program_gets_parameters_and_posts_rows_from_python(study: Study) -> Non
     assert "['curves', 'fit']" in found["other"]
     assert "['curve', 'fit']" in found.pop("other")
     assert "exit code 1" in found["object"]
-    assert "a object cannot be handed over" in found.pop("object")
+    assert "metric fit: column 'y': a object is no value of a table" in found.pop("object")
     assert found == {}
     fit = study.table("fit")
     assert sorted(zip(fit["case"], fit["y"].fillna(-1), strict=True)) == [
@@ -866,7 +872,7 @@ def test_threads_memory_runtime_and_resources_reach_the_job(study: Study) -> Non
     asked = []
     for job in jobs:
         assert "threads: 6" in job
-        assert "gpu=1" in job
+        assert "gpu=2" in job
         assert "slurm_partition=long and short" in job
         assert "slurm_extra=--x={y} 'z'" in job
         asked += re.findall(r"mem_mb=(\d+)", job)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
-from kit import ROOT, Study, environment
+from kit import ROOT, Study, environment, wait_until
 
 HOW = ["command: [python, scripts/model.py]", "function: scripts/model.py:simulate"]
 # Three tries of one step each; fails until the third.
@@ -212,3 +214,73 @@ def test_function_can_end_the_processes_it_starts(study: Study) -> None:
     study.configure(CONFIG.format(how=HOW[1], restart="fresh"))
     study.snakemake()
     assert list(study.table("fit")["y"]) == [-15, -15]
+
+
+# -- what tries took that continue each other ---------------------------------------------------
+
+LEGS = """\
+import json, os, time
+from pathlib import Path
+
+
+def simulate(params):
+    study, begin = Path(os.environ["STUDY_DIR"]), time.time()
+    state = Path("state.txt")
+    leg = len(state.read_text()) + 1 if state.exists() else 1
+    state.write_text("x" * leg)
+    if leg == 1:
+        (study / "at-work").touch()
+        time.sleep(60)
+    time.sleep(0.5)
+    if leg == 2:
+        raise ValueError("the second leg")
+    return {"attempt": int(os.environ["STUDY_ATTEMPT"])}
+
+
+if __name__ == "__main__":
+    from snakestudy import get_run_params, post_run_results
+    post_run_results(simulate(get_run_params()))
+"""
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_time_of_all_tries_counts_and_their_number_is_one(study: Study, how: str, end: int) -> None:
+    study.write("scripts/model.py", LEGS)
+    study.configure(CONFIG.format(how=how, restart="continue"))
+    with study.started() as process:
+        wait_until((study.path / "at-work").exists)
+        begin = (study.path / "at-work").stat().st_mtime
+        time.sleep(1)
+        for visit in [p for p in psutil.process_iter(["cmdline", "cwd"]) if is_visit(p, study)]:
+            visit.send_signal(end)
+        process.wait()
+        took = time.time() - begin
+    assert "the second leg" in study.snakemake(ok=False)
+    (row,) = study.metadata().to_dict("records")
+    assert row["attempt"] == 2
+    assert 1.4 < row["seconds"] < took + 3
+    study.snakemake()
+    (row,) = study.metadata().to_dict("records")
+    assert list(study.table("fit")["attempt"]) == [3] == [row["attempt"]]
+    assert 1.9 < row["seconds"] < took + 6
+
+
+def is_visit(process: psutil.Process, study: Study) -> bool:
+    words = process.info["cmdline"] or []
+    is_here = process.info["cwd"] == str(study.path)
+    return is_here and "snakestudy" in words and "run" in words
+
+
+def test_function_that_dies_with_its_process_is_continued_in_number_and_time(study: Study) -> None:
+    dies = LEGS.replace('raise ValueError("the second leg")', "os._exit(3)")
+    study.write("scripts/model.py", dies.replace("leg == 1", "leg == 0"))
+    study.configure(CONFIG.format(how=f"{HOW[1]}, retries: 1", restart="continue"))
+    study.snakemake()
+    (row,) = study.metadata().to_dict("records")
+    assert row["attempt"] == 1
+    study.edit("scripts/model.py", "leg == 2", "leg == 1")
+    study.snakemake()
+    (row,) = study.metadata().to_dict("records")
+    assert list(study.table("fit")["attempt"]) == [2] == [row["attempt"]]
+    assert row["seconds"] > 1

@@ -2,6 +2,8 @@
 
 data/format-0.tar.xz is a study that the version before format numbers left: six tasks with
 an input file each, two of them failed; its code changed, which `on_change: keep` accepted.
+data/format-1.tar.xz is one whose outputs kept the types and columns of a task that had left:
+x was once a text, and y and the column old with it; one of its three tasks failed.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from snakestudy.tables.arrow import FOOTER
 DATA = Path(__file__).with_name("data")
 
 
+def unpacked(name: str, directory: Path) -> Study:
+    with tarfile.open(DATA / name) as archive:
+        archive.extractall(directory, filter="data")
+    return Study(directory)
+
+
 @pytest.fixture
 def old(tmp_path: Path) -> Study:
-    study = Study(tmp_path / "study")
-    with tarfile.open(DATA / "format-0.tar.xz") as archive:
-        archive.extractall(study.path, filter="data")
-    return study
+    return unpacked("format-0.tar.xz", tmp_path / "study")
 
 
 def test_a_study_of_format_0_is_read_and_goes_on_without_running_what_is_done(old: Study) -> None:
@@ -54,6 +59,22 @@ def test_a_study_of_format_0_is_read_and_goes_on_without_running_what_is_done(ol
 
 def test_check_finds_nothing_wrong_in_a_study_of_format_0(old: Study) -> None:
     assert "nothing missing, nothing wrong" in old.snakemake("check")
+
+
+def test_tables_of_format_1_are_functions_of_their_rows_once_there_is_a_plan(
+    tmp_path: Path,
+) -> None:
+    study = unpacked("format-1.tar.xz", tmp_path / "study")
+    assert study.table("fit").dtypes.astype(str).to_dict()["y"] != "float64"
+    assert "success 2  failure 1  pending 0  of 3" in study.verb("status")
+    study.edit("config/config.yaml", "1, 2, 4", "1, 2, 3")
+    study.snakemake()
+    table = study.table("fit").sort_values("x")
+    assert len(study.ran()) == 1
+    assert list(table.columns) == ["task_id", "x", "y"]
+    assert list(zip(table["x"], table["y"], strict=True)) == [(1, 0.5), (2, 1.0), (3, 1.5)]
+    assert table["x"].dtype == "int64"
+    assert "nothing missing, nothing wrong" in study.snakemake("check")
 
 
 def test_a_record_written_now_says_its_format_and_the_older_ones_stay(old: Study) -> None:

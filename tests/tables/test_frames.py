@@ -52,6 +52,12 @@ def test_index_of_series_in_a_mapping_is_data_if_they_agree() -> None:
         as_columns({"index": left})
 
 
+def test_index_of_a_series_inside_of_a_value_is_not_dropped() -> None:
+    assert as_columns([{"x": pd.Series([1, 2])}]) == (1, {"x": [[1, 2]]})
+    with pytest.raises(RowError, match="column 'x': a Series inside of a value has an index"):
+        as_columns([{"x": pd.Series([1, 2], index=["a", "b"])}])
+
+
 @pytest.mark.parametrize(
     ("columns", "wanted"),
     [

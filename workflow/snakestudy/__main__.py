@@ -42,7 +42,26 @@ def main(arguments: Sequence[str]) -> int:
     return 1
 
 
+def open_standard_streams() -> None:
+    """Open those that this process was started without (`snakemake <&-`), on nothing.
+
+    Files that are opened later would take their numbers, and what prints would write to these.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)  # the lowest number that is free
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            mode = "w" if number else "r"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 if __name__ == "__main__":
+    open_standard_streams()
+    if sys.getfilesystemencoding() != "utf-8":  # texts are UTF-8 here, whatever the locale says
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     status = main(sys.argv[1:])
     if sys.argv[1:2] and sys.argv[1] in WITHOUT_CODE:
         with suppress(BrokenPipeError):

@@ -8,9 +8,16 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+MOST_LEVELS = 100  # of lists and mappings in each other: all that reads them is recursive
+MOST_DIGITS = 4000  # of an integer: Python writes no more than 4,300
+_MOST_BITS = 13_288  # those of 10**MOST_DIGITS
 
-def plain(value: Any) -> Any:
+
+def plain(value: Any, levels: int = MOST_LEVELS) -> Any:
     """The value made of Python's own types: numpy scalars and arrays are unpacked.
+
+    Args:
+        levels: so many lists and mappings may be in each other.
 
     Raises:
         ValueError: if it is none of null, bool, int, finite float, str, list, mapping.
@@ -20,21 +27,25 @@ def plain(value: Any) -> Any:
             value.encode()
         except UnicodeEncodeError:
             raise ValueError(f"{value!a} holds half a character") from None
+    if type(value) is int and value.bit_length() > _MOST_BITS:
+        raise ValueError(f"an integer of more than {MOST_DIGITS:,} digits is no parameter value")
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
         if not math.isfinite(value):
             raise ValueError(f"{value} is no parameter value")
         return value
+    if isinstance(value, (Mapping, list, tuple)) and not levels:
+        raise ValueError(f"is nested more than {MOST_LEVELS} levels deep, or holds itself")
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise ValueError(f"a mapping with a key that is no text: {value!r}")
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {plain(key): plain(item, levels - 1) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
+        return [plain(item, levels - 1) for item in value]
     to_python = getattr(value, "tolist", None)  # of numpy scalars and arrays
     if to_python is not None:
-        return plain(to_python())
+        return plain(to_python(), levels)
     raise ValueError(
         f"a {type(value).__name__} is no parameter value (null, bool, int, float, str, "
         "or lists and mappings of those)"
@@ -120,7 +131,8 @@ def parse_number(text: str) -> int | float | str | None:
     stripped = text.strip()
     if not stripped:
         return None
-    if "_" not in stripped:  # Python reads 1_000 as a number; data files do not
+    # Python reads 1_000 as a number; data files do not. Digits without end would be infinite.
+    if "_" not in stripped and len(stripped) < 4000:
         try:
             return int(stripped)
         except ValueError:

@@ -8,14 +8,23 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from snakestudy.config.bash import bash_text
+from snakestudy.config.bash import bash_text, setup_text, unknown_in_setup
 from snakestudy.config.study import Input, Task
-from snakestudy.config.templates import fill, placeholders, rendered_names
+from snakestudy.config.templates import (
+    fill,
+    placeholders,
+    placeholders_beside_variables,
+    rendered_names,
+    variables,
+)
 from snakestudy.errors import UserError, error_context
+from snakestudy.files import script_problem
 from snakestudy.messages import nearest
 from snakestudy.values import digest_of
 
 _EXTRA_NAMES = ("threads", "task_id")  # known to placeholders beside the parameters
+# What a task or its job sets, if it is not set where snakemake is started.
+_SET_IN_JOBS = ("STUDY_", "SLURM_", "PBS_", "LSB_", "TMPDIR", "PYTHONPATH", "OMP_", "MKL_")
 _QUOTED_HEREDOC = re.compile(r"(?<!<)<<-?[ \t]*['\"\\]")
 
 
@@ -89,9 +98,15 @@ def check_task(task: Task, parameters: Iterable[str]) -> None:
 
 def _check_command(task: Task, known: set[str]) -> None:
     command = task.command or ()
+    if task.setup:
+        with error_context("task.setup"):
+            _check_names({*unknown_in_setup(task.setup, known)}, known, task.setup)
+            setup_text(task.setup, frozenset(known))
     with error_context("task.command"):
         for word in [command] if isinstance(command, str) else command:
             _check_placeholders(word, known)
+        if not isinstance(command, str) and command and not task.setup:
+            _check_program(command[0])
         if isinstance(command, str):
             bash_text(command)
             if placeholders(command) and _QUOTED_HEREDOC.search(command):
@@ -101,10 +116,30 @@ def _check_command(task: Task, known: set[str]) -> None:
                 )
 
 
+def _check_program(word: str) -> None:
+    """Refuse a file of the study that the system does not run."""
+    if "/" not in word or "{" in word or not os.path.isfile(word):
+        return
+    if problem := script_problem(word):
+        raise UserError(problem, value=word)
+
+
 def _check_environment(task: Task, known: set[str]) -> None:
     for name, value in task.env:
         with error_context(f"task.env.{name}"):
-            _check_placeholders(value, known)
+            _check_names(placeholders_beside_variables(value), known, value)
+            _check_variables(value)
+
+
+def _check_variables(template: str) -> None:
+    """Refuse names that no job's environment can be expected to have."""
+    for name in sorted(variables(template)):
+        if name not in os.environ and not name.startswith(_SET_IN_JOBS):
+            raise UserError(
+                f"${name} is not set here",
+                value=template,
+                fix="Write $$ for a dollar itself, or set it where snakemake is started.",
+            )
 
 
 def _check_inputs(task: Task, known: set[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +25,19 @@ class Previous(Protocol):
 
     @property
     def config(self) -> dict[str, Any]: ...
+
+
+def override(key: str, text: str) -> Any:
+    """The value of a `KEY=VALUE` of --config, read as one of the configuration; redo is a text.
+
+    Raises:
+        UserError: for what is no YAML.
+    """
+    if key == "redo":
+        return text[1:-1] if re.fullmatch(r"'[^']*'|\"[^\"]*\"", text) else text
+    from snakestudy.config.yaml12 import read_value
+
+    return read_value(f"--config {key}", text)
 
 
 def load(file: str, overrides: Mapping[str, Any], previous: Previous | None) -> Study:

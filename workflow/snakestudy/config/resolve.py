@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,10 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         raise UserError(f"needs a command or a function; {given}", key="task", fix="Write one.")
     if function and task.get("setup"):
         raise UserError("goes with a command only", key="task.setup", value=task["setup"])
+    if task["isolation"] == "process" and command:
+        raise UserError(
+            "goes with a function only", key="task.isolation", value="process", fix="Leave it out."
+        )
     runtime = None if task["runtime"] is None else seconds(task["runtime"])
     for name, value in (("runtime", runtime), ("mem_mb", task["mem_mb"])):
         if isinstance(value, (int, float)) and not 0 < value < math.inf:
@@ -76,6 +80,7 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         raise UserError(
             "a function returns its metrics", key="task.metrics", fix="Write a list of names."
         )
+    _check_names(metrics)
     return {
         **task,
         "inputs": [
@@ -85,6 +90,19 @@ def _resolve_task(task: dict[str, Any]) -> dict[str, Any]:
         "runtime": runtime,
         "grace": seconds(task["grace"]),
     }
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse metrics whose directories are one where a file system does not know case."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            raise UserError(
+                f"differs from {other} in nothing but case, and both are directories of results/",
+                key="task.metrics",
+                value=name,
+                fix="Choose another metric name.",
+            )
 
 
 def _unique(names: list[str], key: str) -> list[str]:
@@ -111,8 +129,9 @@ def _resolve_input(item: str | dict[str, Any], key: str) -> dict[str, Any]:
 
 def _resolve_metric(name: str, metric: str | dict[str, Any]) -> dict[str, Any]:
     key = f"task.metrics.{name}"
-    if name in RESERVED_METRICS or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        problem = "is reserved" if name in RESERVED_METRICS else "is no identifier"
+    is_reserved = name.lower() in RESERVED_METRICS
+    if is_reserved or not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        problem = "is reserved" if is_reserved else "is no identifier"
         raise UserError(problem, key="task.metrics", value=name, fix="Choose another metric name.")
     metric = {"path": metric} if isinstance(metric, str) else dict(metric)
     if "match" in metric and "regex" not in metric:

@@ -60,6 +60,7 @@ class Task:
     env: tuple[tuple[str, str], ...]
     restart: str = "fresh"
     grace: float = 30.0
+    isolation: str = "worker"
 
     @classmethod
     def of(cls, task: Mapping[str, Any]) -> Task:
@@ -77,7 +78,7 @@ class Task:
             runtime=task["runtime"],
             retries=task["retries"],
             env=tuple((name, str(value)) for name, value in task["env"].items()),
-            **{name: task[name] for name in ("restart", "grace") if name in task},
+            **{name: task[name] for name in ("restart", "grace", "isolation") if name in task},
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -46,6 +46,60 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     return _PLACEHOLDER.sub(text, template)
 
 
+_VARIABLE = re.compile(
+    r"\$\$|\$\{\{(?P<doubled>\w+)\}\}|\$\{(?P<braced>\w+)\}|\$(?P<plain>[A-Za-z_]\w*)"
+    r"|\{\{|\}\}|\{(?P<parameter>[^{}]*)\}|[{}]"
+)
+
+
+def variables(template: str) -> set[str]:
+    """The names of the environment in a value of `env`: $NAME, ${NAME}; `$$` is a dollar.
+
+    >>> sorted(variables("a:$PATH:${HOME}:{b}:$$c"))
+    ['HOME', 'PATH']
+    """
+    return {name for match in _VARIABLE.finditer(template) if (name := _variable(match))}
+
+
+def placeholders_beside_variables(template: str) -> set[str]:
+    """The placeholders in a value of `env`.
+
+    Raises:
+        UserError: for a brace without its partner.
+    """
+    return placeholders(_VARIABLE.sub(lambda m: "" if _variable(m) else m[0], template))
+
+
+def fill_with_variables(
+    template: str, values: Mapping[str, Any], environment: Mapping[str, str]
+) -> str:
+    """As `fill`, with every $NAME replaced by what it is in the environment.
+
+    >>> fill_with_variables("{a}/bin:$PATH:$$x", {"a": "$b"}, {"PATH": "/bin"})
+    '$b/bin:/bin:$x'
+
+    Raises:
+        UserError: for a name that is not there.
+    """
+
+    def text(match: re.Match) -> str:
+        name = _variable(match)
+        if name is None:
+            return as_text(values[match["parameter"]]) if match["parameter"] else match[0][0]
+        if name not in environment:
+            raise UserError(f"${name} is not set here", value=template, fix=_DOLLAR)
+        return environment[name]
+
+    return _VARIABLE.sub(text, template)
+
+
+def _variable(match: re.Match) -> str | None:
+    return match["doubled"] or match["braced"] or match["plain"]
+
+
+_DOLLAR = "Write $$ for a dollar itself."
+
+
 def _jinja_names(text: str) -> set[str]:
     from jinja2 import Environment, TemplateSyntaxError, meta
 
@@ -58,13 +112,13 @@ def _jinja_names(text: str) -> set[str]:
 class _Dollar(Template):
     """$name and ${dotted.name}."""
 
-    braceidpattern = r"(?a:[_a-z][_a-z0-9]*(?:\.[_a-z][_a-z0-9]*)*)"
+    braceidpattern = r"[^\W\d](?:\w|[^\x00-\x7f])*(?:\.[^\W\d](?:\w|[^\x00-\x7f])*)*"
 
 
 def _dollar_names(text: str) -> set[str]:
     template = _Dollar(text)
     if not template.is_valid():
-        raise UserError("has a $ that starts no name", fix="Write $$ for a dollar itself.")
+        raise UserError("has a $ that starts no name", fix=_DOLLAR)
     return set(template.get_identifiers())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -11,10 +12,34 @@ from typing import Any
 
 from snakestudy.design.columns import LIMIT, check_size, plain_list
 from snakestudy.errors import UserError, error_context
-from snakestudy.messages import nearest, similar
+from snakestudy.messages import format_value, nearest, similar
 
 _MAX = sys.float_info.max
 _RANGES = ("linspace", "logspace", "geomspace", "range")
+
+# What one writes who means a list, in words of Python, of R and of other tools for sweeps.
+_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+_NUMBERS = rf"{_NUMBER}(?:\s*[,;]\s*{_NUMBER})+[,;]?"
+_LISTS = re.compile(
+    rf"""(?:
+    {_NUMBERS} | \(\s*{_NUMBERS}\s*\)                          # 1, 2, 3
+    | \[ (?: \s* | .*[,;].* | \s*{_NUMBER}\s* ) \]             # [1, 2]
+    | \d+ \s*\.\.\.?\s* \d+                                   # 1..5
+    | (?:\w+\.)* (?: (?:lin|log|geom)space | a?range | seq | list | tuple | array | interval
+      | choice ) \(.*\)
+    | (?:np|numpy|random) \. [\w.]+ \(.*\)
+    )""",
+    re.VERBOSE | re.DOTALL,
+)
+_SEVERAL = frozenset(
+    ["values", "list", "choice", "choices", "uniform", "loguniform", "normal", "integers"]
+)
+_FIRST = frozenset(["min", "low", "lower", "from", "start", "begin"])
+_LAST = frozenset(["max", "high", "upper", "to", "stop", "end"])
+_BESIDE = frozenset(["step", "steps", "num", "n", "number", "count", "points", "log", "scale"])
+_FORMS = (
+    "a list ([1, 2]) or a range ({linspace: [start, stop, number]}, {range: [start, stop, step]})"
+)
 
 
 def axis(value: Any, limit: int = LIMIT) -> list[Any]:
@@ -22,17 +47,60 @@ def axis(value: Any, limit: int = LIMIT) -> list[Any]:
 
     >>> axis({"range": [0, 1, 0.25]}), axis({"geomspace": [1, 100, 3]}), axis(7)
     ([0.0, 0.25, 0.5, 0.75], [1.0, 10.0, 100.0], [7])
+    >>> axis({"value": [1, 2]})
+    [[1, 2]]
+
+    Raises:
+        UserError: for what is empty, no value, or one value that looks like several.
     """
-    if isinstance(value, Mapping) and len(value) == 1:
-        (kind, arguments), *_ = value.items()
-        if kind in _RANGES:
-            return _range(kind, arguments, limit)
-        if similar(kind, _RANGES):
-            raise UserError("is no range", value=kind, fix=nearest(kind, _RANGES))
+    kind = _only_key(value)
+    if kind == "value":
+        return plain_list([value["value"]])
+    if kind in _RANGES:
+        return _range(kind, value[kind], limit)
+    if kind is not None and similar(kind, _RANGES):
+        raise UserError("is no range", value=kind, fix=nearest(kind, _RANGES))
     values = value if isinstance(value, list) else [value]
     if not values:
         raise UserError("is empty", value=value, fix="Write at least one value.")
+    if any(_only_key(item) in _RANGES for item in values):
+        fix = "Write the numbers, or two blocks; rows take any value as it is."
+        raise UserError("has a range among its values", value=value, fix=fix)
+    if not isinstance(value, list) and (meant := _as_list(value)):
+        fix = (
+            f"Write {meant}; or {{value: {format_value(value, 200)}}} if it is meant as one value."
+        )
+        raise UserError("is one value that looks like several", value=value, fix=fix)
     return plain_list(values)
+
+
+def _only_key(value: Any) -> str | None:
+    return next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else None
+
+
+def _as_list(value: Any) -> str | None:
+    """How the list that may be meant by a value is written; None if it looks like one value."""
+    if isinstance(value, Mapping):
+        keys = value.keys()
+        ends = keys & _FIRST and keys & _LAST and keys <= _FIRST | _LAST | _BESIDE
+        if ends or _only_key(value) in _SEVERAL:
+            return f"{_FORMS}, or `sample` for random points"
+        dotted = next(_lists_in(value), None)
+        return dotted and f"dotted names (NAME.{dotted}: [...])"
+    if not isinstance(value, str) or not _LISTS.fullmatch(value.strip()):
+        return None
+    if re.fullmatch(rf"[\[(]?\s*{_NUMBERS}\s*[\])]?", value.strip()):
+        return f"[{', '.join(re.findall(_NUMBER, value))}]"
+    return _FORMS
+
+
+def _lists_in(value: Mapping[str, Any]) -> Iterator[str]:
+    """The dotted names, within a mapping, of the lists in it."""
+    for name, item in value.items():
+        if isinstance(item, list):
+            yield name
+        elif isinstance(item, Mapping):
+            yield from (f"{name}.{inner}" for inner in _lists_in(item))
 
 
 def _range(kind: str, arguments: Any, limit: int) -> list[Any]:

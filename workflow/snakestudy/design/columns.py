@@ -81,9 +81,10 @@ def plain_list(values: Iterable[Any]) -> list[Any]:
         UserError: for a value that no parameter can have.
     """
     values = list(values)
-    if set(map(type, values)) <= {int, bool}:  # most axes, and the long ones
-        return values
     try:
+        if set(map(type, values)) <= {int, bool}:  # most axes, and the long ones
+            plain([min(values, default=0), max(values, default=0)])
+            return values
         return [plain(value) for value in values]
     except ValueError as error:
         raise UserError(str(error)) from None

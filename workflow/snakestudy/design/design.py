@@ -15,7 +15,7 @@ from snakestudy.config.study import keyed
 from snakestudy.design import expressions
 from snakestudy.design.blocks import DesignExpander, ExpandedBlock
 from snakestudy.design.columns import Column, ParameterColumns, check_size, concat, size
-from snakestudy.design.names import check_label, check_names
+from snakestudy.design.names import check_label, check_names, near_names
 from snakestudy.design.registry import kinds_of
 from snakestudy.errors import UserError, error_context
 from snakestudy.messages import nearest, pluralize
@@ -124,7 +124,7 @@ def expand(
     if doubled:
         columns = {name: column.take(unique) for name, column in columns.items()}
         codes, sorted_codes = codes[unique], numpy.unique(sorted_codes)
-    remarks = _remarks(expanded, blocks, last)
+    remarks = [*_remarks(expanded, blocks, last), *near_names(columns)]
     if doubled:
         remarks.append(f"{pluralize(doubled, 'doubled set')} dropped")
     if not len(codes):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import operator
+import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from functools import reduce
 from itertools import pairwise
@@ -11,6 +14,9 @@ from typing import Any
 
 from snakestudy.errors import UserError
 from snakestudy.messages import nearest
+from snakestudy.values import MOST_DIGITS
+
+_MOST_LEVELS = 200  # of a tree: all that goes through one is recursive
 
 FUNCTIONS = frozenset(
     """
@@ -45,11 +51,48 @@ def parse(text: str) -> ast.expr:
         UserError: if it does not parse or holds anything else.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        try:
+            tree = ast.parse(_spared(text.strip(), frozenset()), mode="eval").body
+        except SyntaxError:
+            tree = ast.parse(_spared(text.strip(), _KEYWORDS), mode="eval").body
+        _check(tree, text)
     except (SyntaxError, ValueError) as error:
-        raise UserError(f"{text!r} is no expression ({error.args[0]})") from None
-    _check(tree, text)
+        problem = error.args[0].partition(":")[0]
+        raise UserError(f"{_cut(text)!r} is no expression ({problem})") from None
+    except (RecursionError, MemoryError):
+        fix = "Derive parts of it."
+        raise UserError(f"{_cut(text)!r} is nested too deeply", fix=fix) from None
     return tree
+
+
+# Python takes some words for its own and reads others in another form of Unicode (µ, decomposed
+# letters). A parameter is called as it is written: such a name has another in the tree.
+_KEYWORDS = frozenset(keyword.kwlist) - {"and", "or", "not", "True", "False", "None"}
+_TEXT_OR_WORD = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\W\d](?:\w|[^\x00-\x7f])*""")
+_SPARED = re.compile("_study_([0-9a-f]+)_")
+
+
+def _spared(text: str, keywords: frozenset[str]) -> str:
+    """An expression with the names in it that Python would not read as they are spelt out."""
+
+    def other(match: re.Match[str]) -> str:
+        word = match[0]
+        if word in keywords or (
+            word.isidentifier() and unicodedata.normalize("NFKC", word) != word
+        ):
+            return f"_study_{word.encode().hex()}_"
+        return word
+
+    return text if text.isascii() and not keywords else _TEXT_OR_WORD.sub(other, text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _written(node: ast.AST) -> str:
+    """A tree as text, its names as they were written."""
+    return _SPARED.sub(lambda match: bytes.fromhex(match[1]).decode(), ast.unparse(node))
 
 
 def names(tree: ast.expr) -> set[str]:
@@ -78,7 +121,7 @@ def evaluate(tree: ast.expr, values: Mapping[str, Any]) -> Any:
         try:
             return _value(tree, values)
         except (TypeError, ValueError, ArithmeticError) as error:
-            raise UserError(f"{ast.unparse(tree)!r} fails: {error}") from None
+            raise UserError(f"{_written(tree)!r} fails: {error}") from None
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
@@ -134,6 +177,9 @@ def _exact(operation: Callable, left: Any, right: Any) -> Any:
     """An operation on integers as numpy does it, unless that would overflow in silence."""
     import numpy
 
+    is_power = operation is operator.pow and type(left) is int and type(right) is int
+    if is_power and right * left.bit_length() > 3 * MOST_DIGITS:
+        raise ArithmeticError("the integers grow too large; write one of them as a float")
     result = operation(left, right)
     if getattr(result, "dtype", None) is not None and result.dtype.kind in "iu":
         if operation in (operator.floordiv, operator.mod) and not numpy.all(right):
@@ -156,7 +202,7 @@ def one_each(tree: ast.expr, values: Mapping[str, Any], size: int) -> Any:
     try:
         return numpy.broadcast_to(numpy.asarray(value), size)
     except ValueError:
-        text = ast.unparse(tree)
+        text = _written(tree)
         raise UserError(f"{text!r} fails: it does not give one value for each set") from None
 
 
@@ -173,13 +219,16 @@ def condition(text: str, values: Mapping[str, Any], size: int) -> Any:
 
 
 def _dotted(node: ast.expr) -> str:
-    return ast.unparse(node)
+    return _written(node)
 
 
-def _check(node: ast.expr, text: str) -> None:
+def _check(node: ast.expr, text: str, levels: int = _MOST_LEVELS) -> None:
+    if not levels:
+        raise RecursionError
+
     def refuse(what: str) -> UserError:
         return UserError(
-            f"{what} in {text!r} is not permitted",
+            f"{_cut(what)} in {_cut(text)!r} is not permitted",
             fix="Write arithmetic, comparisons, and/or/not and numpy functions of parameters.",
         )
 
@@ -187,7 +236,7 @@ def _check(node: ast.expr, text: str) -> None:
         case ast.Constant(value=bool() | int() | float() | str() | None) | ast.Name():
             return
         case ast.Attribute(value=ast.Name() | ast.Attribute()):
-            return _check(node.value, text)
+            return _check(node.value, text, levels - 1)
         case ast.Call(func=ast.Name(id=name), keywords=[]):
             if name not in FUNCTIONS:
                 raise refuse(f"{name}()")
@@ -201,6 +250,6 @@ def _check(node: ast.expr, text: str) -> None:
         case ast.Compare() if all(type(op) in _COMPARE for op in node.ops):
             children = [node.left, *node.comparators]
         case _:
-            raise refuse(ast.unparse(node))
+            raise refuse(_written(node))
     for child in children:
-        _check(child, text)
+        _check(child, text, levels - 1)

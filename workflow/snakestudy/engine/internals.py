@@ -9,8 +9,10 @@ where something is gone or has another form, a warning says so and the study run
 | `workflow.default_target` is set | Snakefile | `all` is the target, included or not | - |
 | `workflow.pathvars.apply` | `layout_of` | <results>, <runs>, <logs> | results, runs, logs |
 | `workflow.resource_settings.cores`, `.nodes` | `capacity_of` | cutting chunks | 1 core |
+| `workflow.resource_settings.resources` | `capacity_of` | refusing workers that use more than there is | nothing is refused |
 | `workflow.is_main_process` | `is_main` | nested processes do not plan | `--mode` of the command line |
 | `workflow.config_settings.configfiles`, `.config` | `configuration_of` | --configfile, --config | config/config.yaml alone |
+| `args.config`: KEY=VALUE as it was typed | `CommandLine.overrides` | nested values that are no texts | what Snakemake makes of --config |
 | `workflow.output_settings.dryrun` | `is_dry_run` | writing nothing | `--dry-run` of the command line |
 | `workflow.execution_settings.retries` | `retries_of` | how often a job is repeated | 0 |
 | `args`, `parser` in `snakemake.cli.args_to_api` | `CommandLine` | only runs plan | every invocation plans |
@@ -22,12 +24,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from snakestudy.config.load import override
 from snakestudy.engine.options import AFTER_RUN, OTHER_OPTIONS, RUN_OPTIONS
 from snakestudy.layout import Layout
 from snakestudy.planning.model import Capacity
@@ -85,13 +89,33 @@ def layout_of(workflow: Any) -> Layout:
 
 def capacity_of(workflow: Any) -> Capacity:
     cores = attribute(workflow, "resource_settings.cores", 1)
-    return Capacity(cores or 1, attribute(workflow, "resource_settings.nodes", None))
+    nodes = attribute(workflow, "resource_settings.nodes", None)
+    resources = attribute(workflow, "resource_settings.resources", {})
+    pairs = getattr(resources, "items", tuple)()
+    return Capacity(cores or 1, nodes, {n: getattr(value, "value", value) for n, value in pairs})
 
 
-def configuration_of(workflow: Any) -> tuple[list[Path], dict[str, Any]]:
-    """The files of --configfile and the keys of --config."""
+def configuration_of(
+    workflow: Any, command_line: CommandLine | None
+) -> tuple[list[Path], dict[str, Any]]:
+    """The files of --configfile and the keys of --config.
+
+    Raises:
+        UserError: for a value of --config that is no YAML.
+    """
     files = attribute(workflow, "config_settings.configfiles", ())
-    return list(files or ()), dict(attribute(workflow, "config_settings.config", None) or {})
+    typed = command_line.overrides() if command_line else None
+    if typed is None:
+        typed = dict(attribute(workflow, "config_settings.config", None) or {})
+    return list(files or ()), typed
+
+
+def _as_utf8(argument: str) -> str:
+    """An argument of the command line, whatever encoding the locale has."""
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        return argument
 
 
 def is_main(workflow: Any, command_line: CommandLine | None) -> bool:
@@ -149,6 +173,24 @@ class CommandLine:
         if is_cli:
             warn("this Snakemake does not tell what it was asked for; a run is taken for it")
         return None
+
+    def overrides(self) -> dict[str, Any] | None:
+        """What --config says, by the rules by which the configuration is read.
+
+        Snakemake makes texts of all numbers within lists and mappings, and takes quotes away.
+
+        Returns:
+            None where Snakemake does not tell what was typed.
+
+        Raises:
+            UserError: for what is no YAML.
+        """
+        typed = getattr(self.args, "config", None) or []
+        if not isinstance(typed, list) or not all("=" in str(word) for word in typed):
+            warn("this Snakemake does not tell --config as it was typed")
+            return None
+        pairs = (_as_utf8(str(word)).partition("=") for word in typed)
+        return {key: override(key, text) for key, _, text in pairs}
 
     def asks_for_run(self) -> bool:
         """Whether Snakemake was asked to run jobs (or to say which), and for nothing else."""

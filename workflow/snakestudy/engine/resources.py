@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from snakestudy.config.study import Task
+from snakestudy.planning.model import resources_of_job
 from snakestudy.storage.documents import ChunkEntry
 
 # Beside its tasks, a job on a cluster is a nested Snakemake, a visit and its workers.
@@ -44,4 +45,4 @@ def requests(
         asked["mem_mb"] = mem_mb
     if limit:
         asked["runtime"] = runtime
-    return {**asked, **config["resources"]}
+    return {**asked, **resources_of_job(config)}

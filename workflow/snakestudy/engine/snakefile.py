@@ -89,11 +89,13 @@ class Invocation:
     """What this process was started for.
 
     Attributes:
+        command_line: what it was asked, if Snakemake was started by one.
         plans: whether it runs jobs or says which; nested processes, and all that only look at
             the study or clean up, take what was planned last.
         dry_run: whether nothing may be written.
     """
 
+    command_line: CommandLine | None
     plans: bool
     dry_run: bool
 
@@ -101,9 +103,9 @@ class Invocation:
     def of(cls, workflow: Any) -> Invocation:
         command_line = CommandLine.of_this_process()
         if not internals.is_main(workflow, command_line):
-            return cls(plans=False, dry_run=False)
+            return cls(command_line, plans=False, dry_run=False)
         plans = command_line is None or command_line.asks_for_run()
-        return cls(plans, internals.is_dry_run(workflow, command_line))
+        return cls(command_line, plans, internals.is_dry_run(workflow, command_line))
 
 
 def prepared(workflow: Any) -> SnakefileContext:
@@ -118,13 +120,21 @@ def prepared(workflow: Any) -> SnakefileContext:
         else:
             context = SnakefileContext(workflow, last_planned(layout), layout, submitted_site())
         _apply(context, invocation)
+    except UnicodeEncodeError as error:
+        sys.exit(f"snakestudy: {error.object!a}: no file can have this name in this locale")
     except (UserError, OSError) as error:
         sys.exit(f"snakestudy: {for_users(error)}")
     return context
 
 
 def _planned(workflow: Any, layout: Layout, invocation: Invocation) -> SnakefileContext:
-    configfile, overrides = _configuration(workflow)
+    encoding = sys.getfilesystemencoding()
+    if encoding != "utf-8":
+        internals.warn(
+            f"the locale's encoding is {encoding}: names of files are looked for in it, and Python "
+            "that the design calls reads texts in it; say export PYTHONUTF8=1"
+        )
+    configfile, overrides = _configuration(workflow, invocation.command_line)
     capacity = internals.capacity_of(workflow)
     site = read_site() if capacity.jobs else None
     with _leaving_no_bytecode(invocation.dry_run):
@@ -171,9 +181,9 @@ def command(verb: str, *arguments: Any) -> str:
     return shlex.join(map(str, words)).replace("{", "{{").replace("}", "}}")
 
 
-def _configuration(workflow: Any) -> tuple[str, dict[str, Any]]:
+def _configuration(workflow: Any, command_line: CommandLine | None) -> tuple[str, dict[str, Any]]:
     """The configuration file, relative to the study, and the keys given by --config."""
-    paths, overrides = internals.configuration_of(workflow)
+    paths, overrides = internals.configuration_of(workflow, command_line)
     files = [os.path.relpath(path) for path in paths]
     if len(files) > 1:
         raise UserError(

@@ -15,7 +15,7 @@ from snakestudy.design.design import Design
 from snakestudy.errors import UserError
 from snakestudy.planning.model import ChunkReview, PlanContext, run_dirs_of
 from snakestudy.provenance.acceptance import entries, reading_of
-from snakestudy.provenance.row_digest import RowDigest, RowSpec, needs_run
+from snakestudy.provenance.row_digest import Reason, RowDigest, RowSpec, needs_run
 from snakestudy.storage.documents import ChunkEntry, ManifestSpec, StepSpec
 from snakestudy.storage.manifest import Manifest, encoded
 from snakestudy.tables.task_ids import as_texts
@@ -100,7 +100,8 @@ class ManifestBuilder:
         if keeps:
             wanted, provenance = self.context.current.spec(spec), self.context.current.provenance
             stale = [RowDigest.parse(row.digest) for row in review.stale]
-            unread = [RowDigest.parse(row.digest) for row in review.unread]
+            successes = [row for row in review.unread if row.status == "success"]
+            unread = [RowDigest.parse(row.digest) for row in successes]
             digests |= entries((digest.made_by for digest in stale), provenance.digest)
             lacking = (d.reading for d in stale + unread if not wanted.has_metrics(d))
             readings |= entries(lacking, reading_of(provenance.metrics))
@@ -159,7 +160,8 @@ class ManifestBuilder:
             if row is None or row.status == "success":
                 continue
             goes_on = for_visit.is_made_now(RowDigest.parse(row.digest))
-            if goes_on and needs_run(row, spec, max_attempt=max_attempt):
+            reason = needs_run(row, spec, max_attempt=max_attempt)
+            if goes_on and reason not in (None, Reason.UNREAD):
                 most[position] += row.attempt
                 if existing.finished:  # an order like the last one would be none
                     most[position] = max(most[position], before[position] + 1)

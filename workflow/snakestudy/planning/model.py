@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy
 
@@ -23,15 +24,63 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What an invocation may use: cores of this machine, or a number of jobs elsewhere."""
+    """What an invocation may use: cores of this machine, or a number of jobs elsewhere.
+
+    Attributes:
+        resources: how much of each there is for all jobs together, as far as that is said.
+    """
 
     cores: int
     jobs: int | None = None
+    resources: Mapping[str, Any] = field(default_factory=dict)
 
     def slots(self, study: Study) -> int:
         """How many chunks can run side by side."""
         wanted = study.config["chunks"]["workers"] * max(s.task.threads for s in study.steps)
         return self.jobs or max(1, self.cores // wanted)
+
+    def check(self, study: Study) -> None:
+        """Refuse workers that would use more at once than there is: Snakemake cuts what jobs ask.
+
+        Raises:
+            UserError: naming the resource.
+        """
+        workers = study.config["chunks"]["workers"]
+        for name, asked in resources_of_job(study.config).items():
+            there = self.resources.get(name)
+            if workers > 1 and not isinstance(asked, str) and is_number(there) and asked > there:
+                raise UserError(
+                    f"{workers} workers use {asked:g}, and --resources says {there:g} for all jobs",
+                    file=study.file,
+                    key=f"resources.{name}",
+                    value=study.config["resources"][name],
+                    fix="Write fewer chunks.workers.",
+                )
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+# Numbers that say what a job is, and are no more for more tasks of it side by side.
+_OF_THE_JOB = re.compile(
+    r"nodes|n?tasks|\w+_per_\w+|slurm_\w+|(wall)?time(_\w+)?|\w*runtime\w*|priority|nice"
+)
+
+
+def resources_of_job(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What a job asks for of the study's `resources`: numbers are what one task uses.
+
+    >>> resources_of_job({"chunks": {"workers": 4}, "resources": {"gpu": 1, "nodes": 1, "q": "a"}})
+    {'gpu': 4, 'nodes': 1, 'q': 'a'}
+    """
+    workers = config["chunks"]["workers"]
+    asked = dict(config["resources"])
+    for name, value in asked.items():
+        if is_number(value) and not _OF_THE_JOB.fullmatch(name):
+            total = value * workers
+            asked[name] = int(total) if total == int(total) else total
+    return asked
 
 
 @dataclass(frozen=True)
@@ -148,8 +197,8 @@ class ChunkReview:
     Attributes:
         active: which of its tasks the design has.
         stale: rows of successes that run again, as what made them has changed.
-        unread: rows that lack a metric, or have an old reading of it; `unread_lost`: those of
-            them without a run directory to read it from.
+        unread: rows that lack a metric, or have an old reading of it, be it one that failed;
+            `unread_lost`: those successes among them without a run directory to read it from.
         failed: rows of failures to be tried again.
         missing: active tasks without a row.
         ordered: active tasks that an earlier plan wanted to be made again, and that are not yet.
@@ -184,7 +233,7 @@ class ChunkReview:
 
 
 def run_dirs_of(study: Study) -> str:
-    """`run_dirs` with auto resolved: none for a function that has no files, else keep.
+    """`run_dirs` with auto resolved to keep, but for a function that has no files at its start.
 
     Raises:
         UserError: if tasks are to continue from files that are not kept.
@@ -198,4 +247,4 @@ def run_dirs_of(study: Study) -> str:
     if choice != "auto":
         return choice
     has_files = any(not t.function or t.inputs or t.restart == "continue" for t in tasks)
-    return "keep" if has_files else "none"
+    return "keep" if has_files else "auto"

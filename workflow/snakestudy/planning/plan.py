@@ -54,7 +54,8 @@ def make_plan(context: PlanContext, design: Design, existing: Mapping[str, Exist
     diff = _compare(context, design, existing)
     waiting = design.rows_among(diff.new)
     chosen = pilot(waiting, design.size, context.study.invocation.get("pilot"))
-    reasons = [*design.notes, *reasons_of(context, diff.reviews, len(chosen), diff.gone)]
+    notes = (*design.notes, *context.current.provenance.notes)
+    reasons = [*notes, *reasons_of(context, diff.reviews, len(chosen), diff.gone)]
     if len(chosen) < len(waiting):
         rest = pluralize(len(waiting) - len(chosen), "task")
         reasons.append(f"pilot: {rest} wait for the next snakemake without it")

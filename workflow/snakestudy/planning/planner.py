@@ -19,6 +19,7 @@ from snakestudy.errors import UserError, error_context
 from snakestudy.imports import import_arrow_without_pandas
 from snakestudy.layout import Layout
 from snakestudy.messages import nearest
+from snakestudy.planning.collisions import told_apart
 from snakestudy.planning.currency import is_current
 from snakestudy.planning.existing import FilesOnDisk, load_existing
 from snakestudy.planning.model import ExistingChunk, Plan, PlanContext
@@ -91,7 +92,7 @@ class Planner:
         record = self.context.record
         design = expand(config["design"], expander, record.config["design"] if record else ())
         check_task(self.context.task, design.columns)
-        return design
+        return told_apart(design, self.context, self.layout)
 
     def task_input_digests(self, design: Design, rows: numpy.ndarray) -> list[str | None]:
         return self.context.files.task_input_digests(design, rows)

@@ -14,7 +14,7 @@ from snakestudy.errors import UserError
 from snakestudy.files import write_bytes, write_json
 from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import pluralize
-from snakestudy.planning.model import Capacity, Plan
+from snakestudy.planning.model import Capacity, Plan, resources_of_job
 from snakestudy.planning.planner import Planner
 from snakestudy.planning.publish import basis_of
 from snakestudy.provenance import git
@@ -101,6 +101,7 @@ def prepare(
         back_to_now(layout.output_files())
     _check_owner(study, record, layout)
     try:
+        capacity.check(study)
         runs_root.check(study.config["runs_root"], study.name, layout)
         planner = Planner.of(study, record, layout, capacity.slots(study))
         plan = planner.decide()
@@ -147,7 +148,16 @@ def announce(parsed: ParsedPlan) -> str:
         shown = names if len(names) <= SHOWN else [*names[: SHOWN - 1], "...", names[-1]]
         chunks = f"{pluralize(len(pending), 'chunk')} ({', '.join(shown)})"
         lines.append(f"  to run: {pluralize(sum(pending.values()), 'task')} in {chunks}")
+        lines += _asked(parsed.config)
     return "\n".join(lines)
+
+
+def _asked(config: Mapping[str, Any]) -> list[str]:
+    """A word on what a job asks for, where that is another number than the study's."""
+    asked = resources_of_job(config).items()
+    more = [f"{name}={value}" for name, value in asked if config["resources"][name] != value]
+    workers = config["chunks"]["workers"]
+    return [f"  a job of {workers} workers asks for {', '.join(more)}"] if more else []
 
 
 def _write_proposal(proposal: Path, plan: Plan, layout: Layout) -> None:

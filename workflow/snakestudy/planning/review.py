@@ -42,7 +42,7 @@ def review_chunk(
         elif reason:
             # A failure is nothing to keep: what changed may have mended it.
             (review.stale if row.status == "success" else review.failed).append(row)
-    review.unread_lost = _without_directory(review, context)
+    _divide_unread(review, context)
     if context.study.invocation.get("rehash"):
         _look_at_inputs(review, context, design)
     review.rewrite = _says_something_else(review, context, design)
@@ -117,12 +117,24 @@ def _look_at_inputs(review: ChunkReview, context: PlanContext, design: Design) -
             moved.append(_count_of(row))
 
 
-def _without_directory(review: ChunkReview, context: PlanContext) -> list[RowCount]:
+def _divide_unread(review: ChunkReview, context: PlanContext) -> None:
+    """Find the rows whose tasks run again, as no run directory was kept to read a metric from."""
+    finished = [row for row in review.unread if row.status == "success"]
+    failed = [row for row in review.unread if row.status != "success"]
+    review.unread_lost = _without_directory(finished, review, context)
+    lost = _without_directory(failed, review, context)
+    review.failed += lost  # which `on_change` does not protect
+    review.unread = finished + [row for row in failed if row not in lost]
+
+
+def _without_directory(
+    unread: list[RowCount], review: ChunkReview, context: PlanContext
+) -> list[RowCount]:
     """Rows whose missing metric cannot be read again from a kept run directory."""
-    if not review.unread or not context.task.command:
-        return review.unread
+    if not unread or not context.task.command:
+        return unread
     rows = context.files.rows(review.existing.manifest.chunk)
-    lacking = {row.digest for row in review.unread}
+    lacking = {row.digest for row in unread}
     active = as_texts(review.existing.manifest.task_codes[review.active]).to_pylist()
     ids = [i for i in active if (row := rows.get(i)) is not None and row.digest in lacking]
-    return [] if context.files.count_run_directories(ids) == len(ids) else review.unread
+    return [] if context.files.count_run_directories(ids) == len(ids) else unread

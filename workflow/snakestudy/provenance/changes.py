@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 
 from snakestudy.provenance.code import same_code
 
+# Kinds of components of which the first that is known stands for what was before.
+FIRST_STANDS = ("default", "module", "directory")
+
 
 def changes(
     old: Mapping[str, str], new: Mapping[str, str], text_of: Callable[[str], str | None]
@@ -15,8 +18,9 @@ def changes(
     Args:
         text_of: the text of a Python file by its SHA-256, None if it is not known.
 
-    Comments, docstrings and formatting of Python code do not count, nor does a formula or
-    a default that is only there on one side: whatever names it has changed itself.
+    Comments, docstrings and formatting of Python code do not count, nor does a formula, a
+    default, a module or a directory of a command that is only there on one side: whatever names
+    it has changed itself.
     """
     words = []
     for label in sorted(old.keys() | new.keys()):
@@ -29,6 +33,8 @@ def changes(
             "derive": f"the formula of {name}",
             "default": f"the default of {name}",
             "input": f"input {name}",
+            "module": name,
+            "directory": f"the directory {name}",
         }
         verb = "was added" if before is None else "was removed" if after is None else "changed"
         words.append(f"{what.get(kind, f'the {kind}')} {verb}")
@@ -40,7 +46,7 @@ def _is_alike(
 ) -> bool:
     """Whether components of a kind that differ say the same."""
     if before is None or after is None:
-        return kind in ("derive", "default")
+        return kind in ("derive", *FIRST_STANDS)
     if kind == "derive":
         return same_code(before, after)
-    return kind == "code" and same_code(text_of(before), text_of(after))
+    return kind in ("code", "module") and same_code(text_of(before), text_of(after))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
-import re
-import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
+from importlib.util import decode_source
 from pathlib import Path
 
 from snakestudy.errors import UserError
 from snakestudy.messages import nearest
 
-_SCRIPTS = (".py", ".sh", ".R", ".r", ".jl", ".pl", ".m")
+_NO_TREE = (SyntaxError, ValueError, RecursionError, MemoryError)  # no Python, or too deep
 
 
 def same_code(old: str | None, new: str | None) -> bool:
@@ -25,7 +24,7 @@ def same_code(old: str | None, new: str | None) -> bool:
         return False
     try:
         return _bare(old) == _bare(new)
-    except (SyntaxError, ValueError):
+    except _NO_TREE:
         return False
 
 
@@ -38,44 +37,14 @@ def _bare(text: str) -> str:
     return ast.dump(tree)
 
 
-def command_files(
-    command: str | tuple[str, ...] | None, renames: Collection[str] = ()
-) -> list[str]:
-    """The files of the study that a command names, relative to the study.
-
-    Args:
-        renames: names of inputs in the run directory, which are no files of the study.
+def code_text(path: str | Path) -> str:
+    """The text of a Python file, in the encoding that it declares.
 
     Raises:
-        UserError: for a script that is not there.
+        OSError: if it cannot be read.
+        SyntaxError, ValueError: if it is not in that encoding, or in none.
     """
-    if not command:
-        return []
-    words = _bash_words(command) if isinstance(command, str) else list(command)
-    found = []
-    for word in words:
-        if "/" not in word or os.path.isabs(word) or "{" in word or word in renames:
-            continue
-        if os.path.isfile(word):
-            found.append(os.path.normpath(word))
-        elif word.endswith(_SCRIPTS) and "\n" not in word:
-            raise UserError(
-                "is no file", key="task.command", value=word, fix="Paths start at the study."
-            )
-    return list(dict.fromkeys(found))
-
-
-def _bash_words(command: str) -> list[str]:
-    """The words of a line of bash that start with $STUDY_DIR, relative to the study."""
-    text = command.replace("{{", "{").replace("}}", "}")
-    lexer = shlex.shlex(text, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    try:
-        words = list(lexer)
-    except ValueError:  # quotes that only bash understands
-        words = re.split(r"[\s;|&<>()\"']+", text)
-    starts = re.compile(r"\$(?:STUDY_DIR|\{STUDY_DIR\})/")
-    return [f"./{starts.sub('', word, 1)}" for word in words if starts.match(word)]
+    return decode_source(Path(path).read_bytes())
 
 
 def python_files(target: str | None, key: str, sha: Callable[[str, str], str]) -> list[str]:
@@ -90,10 +59,14 @@ def python_files(target: str | None, key: str, sha: Callable[[str, str], str]) -
 
 def _check_function(path: str, function: str, key: str) -> None:
     try:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+        tree = ast.parse(code_text(path))
     except (SyntaxError, ValueError) as error:
-        where = f"line {error.lineno}: " if isinstance(error, SyntaxError) else ""
-        raise UserError(f"is no Python: {where}{error.args[0]}", key=key, value=path) from None
+        is_syntax = isinstance(error, SyntaxError)
+        where = f"line {error.lineno}: " if is_syntax and error.lineno else ""
+        problem = error.msg if is_syntax else error
+        raise UserError(f"is no Python: {where}{problem}", key=key, value=path) from None
+    except (RecursionError, MemoryError):
+        return  # it may be Python all the same
     defined = _defined(tree.body)
     if function not in defined:
         raise UserError(
@@ -119,43 +92,60 @@ def _defined(body: list[ast.stmt]) -> set[str]:
     return names
 
 
-def imported(path: str) -> list[str]:
-    """The study's own modules that a Python file imports, directly or through others."""
-    top = os.path.dirname(path)
+def imported(path: str, roots: Sequence[str] = ()) -> list[str]:
+    """The study's own modules that a Python file imports, directly or through others.
+
+    Args:
+        roots: where modules are looked for; beside the file and in the study if there are none.
+    """
+    roots = roots or [os.path.dirname(path), "."]
     found: dict[str, None] = {}
     queue = [path]
     while queue:
         current = queue.pop()
-        for name in _imports(current):
-            for candidate in _module_files(name, [top, "."]):
+        for parts, is_relative in _imports(current):
+            for candidate in _module_files(parts, [""] if is_relative else roots):
                 if candidate != os.path.normpath(path) and candidate not in found:
                     found[candidate] = None
                     queue.append(candidate)
     return list(found)
 
 
-def _imports(path: str) -> list[str]:
-    """Dotted names a file imports; relative ones start with the file's own directory."""
-    try:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
-        return []
-    names = []
-    for node in ast.walk(tree):
+def module_files(name: str, roots: Sequence[str]) -> list[str]:
+    """The files that `python -m` runs or imports for a module of the study; none if it is none."""
+    found = _module_files((*name.split("."), "__main__"), roots)
+    return list(dict.fromkeys(file for path in found for file in (path, *imported(path, roots))))
+
+
+Parts = tuple[str, ...]  # of a dotted name
+
+
+def _imports(path: str) -> list[tuple[Parts, bool]]:
+    """The modules a file imports; of a relative one (True) its whole path."""
+    tree = _tree(path)
+    modules: list[tuple[Parts, bool]] = []
+    for node in ast.walk(tree) if tree else ():
         if isinstance(node, ast.Import):
-            names += [item.name for item in node.names]
+            modules += [(tuple(item.name.split(".")), False) for item in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
+            base = tuple(node.module.split(".")) if node.module else ()
             if node.level:
                 parts = Path(path).parent.parts
-                parts = parts[: len(parts) - node.level + 1]
-                base = ".".join([*parts, *([base] if base else [])])
-            names += [base, *(f"{base}.{item.name}".strip(".") for item in node.names)]
-    return [name for name in names if name]
+                base = (*parts[: max(0, len(parts) - node.level + 1)], *base)
+            names = [base, *((*base, item.name) for item in node.names)]
+            modules += [(parts, node.level > 0) for parts in names if parts]
+    return modules
 
 
-def _module_files(name: str, roots: list[str]) -> list[str]:
-    parts = name.split(".")
+def _tree(path: str) -> ast.Module | None:
+    """The syntax tree of a file; None if it is no Python."""
+    try:
+        return ast.parse(code_text(path))
+    except _NO_TREE:
+        return None
+
+
+def _module_files(parts: Parts, roots: Sequence[str]) -> list[str]:
     found = []
     for root in roots:
         for depth in range(1, len(parts) + 1):
@@ -170,11 +160,9 @@ def _module_files(name: str, roots: list[str]) -> list[str]:
 
 def named_files(path: str) -> list[str]:
     """The files of the study that a Python file names in its texts."""
-    try:
-        tree = ast.parse(Path(path).read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
-        return []
-    constants = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    tree = _tree(path)
+    nodes = ast.walk(tree) if tree else ()
+    constants = {node.value for node in nodes if isinstance(node, ast.Constant)}
     return sorted(text for text in constants if isinstance(text, str) and _is_file(text))
 
 

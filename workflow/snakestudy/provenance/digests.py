@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from snakestudy.config.study import Step, Study, Task
 from snakestudy.errors import UserError
 from snakestudy.provenance.changes import changes
-from snakestudy.provenance.code import command_files, imported, python_files
+from snakestudy.provenance.code import imported, python_files
+from snakestudy.provenance.command_line import (
+    command_directories,
+    command_files,
+    command_modules,
+    files_below,
+)
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.values import canonical, digest_of
 
@@ -25,6 +31,7 @@ class Provenance:
         readers: metric -> the components of that, as in `components`.
         files: every file read for this, path -> SHA-256.
         code: those of the files that are Python.
+        notes: what is named and does not count, for people.
     """
 
     components: dict[str, str]
@@ -32,6 +39,7 @@ class Provenance:
     readers: dict[str, dict[str, str]]
     files: dict[str, str]
     code: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -63,7 +71,7 @@ def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenan
         for metric in step.task.metrics
     }
     python = tuple(path for path in files if path.endswith(".py"))
-    return Provenance(components, metrics, readers, files, python)
+    return Provenance(components, metrics, readers, files, python, _notes(step.task))
 
 
 def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dict[str, str]:
@@ -85,7 +93,25 @@ def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dic
     for pattern in task.depends:
         for path in _glob(pattern, study.file):
             components[f"code {path}"] = sha(path, "task.depends")
+    search_path = dict(task.env).get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    for path in command_modules([task.setup, task.command], search_path):
+        if f"code {path}" not in components:
+            components[f"module {path}"] = sha(path, "task.command")
+    for text, key in ((task.setup, "task.setup"), (task.command, "task.command")):
+        for path in command_directories(text)[0]:
+            content = [[file, sha(file, key)] for file in files_below(path)]
+            components[f"directory {path}"] = digest_of(content)
     return components
+
+
+def _notes(task: Task) -> tuple[str, ...]:
+    """A word on each directory that a command names and whose content does not count."""
+    return tuple(
+        f"{key} names the directory {path}, whose content does not count; "
+        "list in task.depends what results depend on"
+        for text, key in ((task.setup, "task.setup"), (task.command, "task.command"))
+        for path in command_directories(text)[1]
+    )
 
 
 def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, str]]:

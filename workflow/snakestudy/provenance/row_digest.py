@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Protocol
 
+_UNREAD = "!"  # before the digest of a reading that failed, of a task that itself ended well
 ANY_INPUTS = object()  # for `needs_run`: the task's own input files are not looked at
 
 
@@ -23,11 +24,14 @@ class RowDigest:
     '0123456789abcdef-01234567 curve= fit=aa'
     >>> RowDigest.parse("0123456789abcdef curve= fit=aa").metrics
     (('curve', ''), ('fit', 'aa'))
+    >>> str(RowDigest.parse("0123456789abcdef curve= fit=aa").with_unread(["fit"]))
+    '0123456789abcdef curve= fit=!aa'
 
     Attributes:
         made_by: digest of what ran (`Provenance.digest`), 16 digits.
         inputs: digest of the task's own input files; None if it has none.
-        metrics: metric -> digest of how its rows were read, sorted by name.
+        metrics: metric -> digest of how its rows were read, sorted by name; marked, if the
+            task ended well and they could not be read so.
     """
 
     made_by: str
@@ -55,6 +59,21 @@ class RowDigest:
     def reading(self) -> str:
         """How its metrics were read, as text."""
         return " ".join(f"{name}={how}" for name, how in self.metrics)
+
+    @property
+    def tried(self) -> dict[str, str]:
+        """metric -> digest of how its rows were read, or could not be read."""
+        return {name: how.removeprefix(_UNREAD) for name, how in self.metrics}
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """Those of `tried` that could not be read, of a task that itself ended well."""
+        return {name: how[1:] for name, how in self.metrics if how.startswith(_UNREAD)}
+
+    def with_unread(self, names: Collection[str]) -> RowDigest:
+        """The digest of a task that ended well, while these metrics could not be read."""
+        marked = ((name, _UNREAD * (name in names) + how) for name, how in self.tried.items())
+        return RowDigest(self.made_by, self.inputs, tuple(marked))
 
     @property
     def what_ran(self) -> tuple[str, str | None]:
@@ -101,6 +120,12 @@ class RowSpec:
         has_all = all(has.get(name) == how for name, how in self.metrics.items())
         return has_all or digest.reading in self.accepted_readings
 
+    def is_read_alike(self, digest: RowDigest) -> bool:
+        """Whether nothing but what was tried in vain already could be read of a row's metrics."""
+        tried, wanted = digest.tried, self.metrics
+        tried_all = all(tried.get(name) == how for name, how in wanted.items())
+        return tried_all and wanted.keys() >= digest.unread.keys()
+
 
 class Reason(Enum):
     """Why a task's row has to be made (again)."""
@@ -138,9 +163,11 @@ def needs_run(
         return Reason.STALE
     if inputs is not ANY_INPUTS and digest.inputs != inputs:
         return Reason.INPUTS
-    if row.status != "success":
-        return Reason.FAILED if row.attempt < max_attempt else None
-    return None if spec.has_metrics(digest) else Reason.UNREAD
+    if row.status == "success":
+        return None if spec.has_metrics(digest) else Reason.UNREAD
+    if digest.unread and not spec.is_read_alike(digest):
+        return Reason.UNREAD
+    return Reason.FAILED if row.attempt < max_attempt else None
 
 
 def status_of(row: Row | None, reason: Reason | None) -> str:

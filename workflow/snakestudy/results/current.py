@@ -14,7 +14,8 @@ from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.layout import Layout
 from snakestudy.provenance.acceptance import row_spec
-from snakestudy.provenance.changes import changes
+from snakestudy.provenance.changes import FIRST_STANDS, changes
+from snakestudy.provenance.code import code_text
 from snakestudy.provenance.digests import Provenance, keep_unchanged_readers, provenance_of
 from snakestudy.provenance.file_hashes import FileHashes
 from snakestudy.provenance.row_digest import RowDigest, RowSpec
@@ -55,10 +56,12 @@ class CurrentStep:
 
     def metric_changes_of(self, digests: Iterable[RowDigest]) -> list[str]:
         """Metrics that rows with these digests lack as they are read now, in words."""
-        has = [dict(digest.metrics) for digest in digests]
-        wanted = self.provenance.metrics.items()
-        names = sorted({name for name, how in wanted if any(h.get(name) != how for h in has)})
-        return [f"metric {name} is new or read in another way" for name in names]
+        digests, wanted = list(digests), self.provenance.metrics
+        has = [digest.tried for digest in digests]
+        new = sorted(n for n, how in wanted.items() if any(h.get(n) != how for h in has))
+        gone = sorted({n for digest in digests for n in digest.unread.keys() - wanted.keys()})
+        words = [f"metric {name} is new or read in another way" for name in new]
+        return words + [f"metric {name}, which could not be read, is no more" for name in gone]
 
     def max_attempt(self, limits: str | None) -> float:
         """The highest attempt that a failed task may make; limits: those when it failed."""
@@ -100,8 +103,8 @@ def _texts(provenance: Provenance, layout: Layout) -> Callable[[str], str | None
     def text_of(sha: str) -> str | None:
         path = paths.get(sha, layout.code / sha)
         try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
+            return code_text(path)
+        except (OSError, SyntaxError, ValueError):
             return None
 
     return text_of
@@ -112,14 +115,15 @@ def _changed(
 ) -> Callable[[str], tuple[str, ...]]:
     """A function: digest of what ran -> what changed since, in words.
 
-    Where a parameter has no default, before it had one or again, its first one stands.
+    Where a parameter has no default, before it had one or again, its first one stands; so it is
+    with all of `FIRST_STANDS`.
     """
     digests = record.digests if record else {}
-    first_defaults: dict[str, str] = {}
+    first: dict[str, str] = {}
     for components in digests.values():
         for label, value in components.items():
-            if label.startswith("default "):
-                first_defaults.setdefault(label, value)
+            if label.partition(" ")[0] in FIRST_STANDS:
+                first.setdefault(label, value)
 
     @cache
     def changed(digest: str) -> tuple[str, ...]:
@@ -127,8 +131,8 @@ def _changed(
             return ()
         if digest not in digests:
             return ("what made them is not known",)
-        before = {**first_defaults, **digests[digest]}
-        return tuple(changes(before, {**first_defaults, **provenance.components}, text_of))
+        before = {**first, **digests[digest]}
+        return tuple(changes(before, {**first, **provenance.components}, text_of))
 
     return changed
 

@@ -99,6 +99,7 @@ def _failures_in_words(counts: TaskCounts, record: PlanRecord, layout: Layout) -
     lines = first_failures(record, record.chunks, layout)
     if counts.failure > SHOWN:
         lines.append(f"  ... and {counts.failure - SHOWN} more: see {layout.results}/metadata")
+    lines += unread_in_words(counts, record)
     if counts.given_up:
         lines.append(
             f"  {counts.given_up} of them are given up: they wait until code, inputs or limits "
@@ -107,6 +108,18 @@ def _failures_in_words(counts: TaskCounts, record: PlanRecord, layout: Layout) -
     else:
         lines.append("  the next snakemake tries them again")
     return lines
+
+
+def unread_in_words(counts: TaskCounts, record: PlanRecord) -> list[str]:
+    """What to do for tasks that ended well, and of which a metric cannot be read."""
+    again = "they run again: run_dirs is none"
+    if record.config["run_dirs"] != "none":
+        again = "nothing is computed again"
+    return [
+        f"  {pluralize(tasks, 'task')} ran, but metric {name} could not be read: "
+        f"mend task.metrics.{name} and run snakemake, {again}"
+        for name, tasks in sorted(counts.unread.items())
+    ]
 
 
 def _may_find_more(record: PlanRecord) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING
 
 from snakestudy.layout import ONLY_STEP, Layout
-from snakestudy.provenance.row_digest import needs_run, status_of
+from snakestudy.provenance.row_digest import RowDigest, needs_run, status_of
 from snakestudy.results.current import CurrentStudy
 from snakestudy.storage.documents import ChunkEntry, PlanRecord
 from snakestudy.storage.state import RowCount, State
@@ -27,6 +27,7 @@ class TaskCounts:
         seconds: that tasks with a row took.
         unfinished: chunks that a visit has still to bring up to their manifest.
         stale_digests: of the rows of `stale`, with the step of each.
+        unread: metric -> those of `failure` that ended well, and left nothing that it is read from.
     """
 
     success: int
@@ -37,6 +38,7 @@ class TaskCounts:
     seconds: float
     unfinished: tuple[str, ...]
     stale_digests: frozenset[tuple[str, str]] = frozenset()
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -48,6 +50,7 @@ def count_tasks(record: PlanRecord, layout: Layout, current: CurrentStudy) -> Ta
     counts: Counter[str] = Counter()
     given_up, seconds, unfinished = 0, 0.0, []
     stale: set[tuple[str, str]] = set()
+    unread: Counter[str] = Counter()
     tries = {step.name: 1 + step.task.retries for step in record.configured_steps}
     most = {name: record.config["give_up"] * number for name, number in tries.items()}
     for chunk, entry in record.chunks.items():
@@ -62,11 +65,18 @@ def count_tasks(record: PlanRecord, layout: Layout, current: CurrentStudy) -> Ta
             seconds += row.seconds
             if status == "stale":
                 stale.add((step, row.digest))
-            given_up += row.tasks * (status == "failure" and row.attempt >= most[step])
+            if status == "failure":
+                given_up += row.tasks * (row.attempt >= most[step])
+                unread.update(dict.fromkeys(_unread_files(row), row.tasks))
     known = counts["success"], counts["failure"], counts["stale"]
     pending = sum(entry.tasks for entry in record.chunks.values()) - sum(known)
     chunks, digests = tuple(unfinished), frozenset(stale)
-    return TaskCounts(*known, max(pending, 0), given_up, seconds, chunks, digests)
+    return TaskCounts(*known, max(pending, 0), given_up, seconds, chunks, digests, unread)
+
+
+def _unread_files(row: RowCount) -> list[str]:
+    """The metrics that could not be read from files of tasks that ended well."""
+    return [name for name, how in RowDigest.parse(row.digest).unread.items() if how]
 
 
 def finished_state(layout: Layout, chunk: str, entry: ChunkEntry) -> State | None:

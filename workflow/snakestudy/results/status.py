@@ -7,7 +7,7 @@ from snakestudy.provenance import git
 from snakestudy.provenance.environment import changes_in_words, environment
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStudy
-from snakestudy.results.outcome import first_failures
+from snakestudy.results.outcome import first_failures, unread_in_words
 from snakestudy.results.progress import TaskCounts, count_tasks
 from snakestudy.storage.documents import PlanRecord
 from snakestudy.storage.lock import is_held
@@ -35,6 +35,7 @@ def describe_status(record: PlanRecord, layout: Layout, current: CurrentStudy) -
         steps = record.steps
         ended = [c for c in record.chunks if all(layout.metadata(s, c).exists() for s in steps)]
         lines += first_failures(record, ended, layout)
+        lines += unread_in_words(counts, record)
     return "\n".join(lines)
 
 

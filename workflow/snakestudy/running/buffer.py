@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping
-from itertools import chain, repeat
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow as pa
 from snakestudy.running.result import FIELDS, BatchResult
 from snakestudy.running.row_buffer import RowBuffer
 from snakestudy.storage.manifest import Manifest
-from snakestudy.tables.arrow import take_rows
+from snakestudy.tables.arrow import repeat_rows
 from snakestudy.tables.kinds import stored_pieces
 
 
@@ -49,11 +50,12 @@ class ResultBuffer:
     def tables(self, manifest: Manifest, step: str, plan: int) -> dict[str, pa.Table]:
         """metadata and one table a metric, in the manifest's order, parameters after task_id."""
         parameters = manifest.result_columns()
-        tables = {"metadata": _beside(parameters, self.index, self._metadata(step, plan))}
+        one_each = [1] * len(self)
+        metadata = self._metadata(step, plan)
+        tables = {"metadata": _beside(parameters, self.index, one_each, metadata)}
         for name, rows in self._metrics.items():
             columns = {key: stored_pieces(pieces) for key, pieces in rows.columns.items()}
-            index = list(chain.from_iterable(map(repeat, rows.indices, rows.counts)))
-            tables[name] = _beside(parameters, index, columns)
+            tables[name] = _beside(parameters, rows.indices, rows.counts, columns)
         return tables
 
     def _metadata(self, step: str, plan: int) -> dict[str, pa.Array]:
@@ -75,10 +77,21 @@ class ResultBuffer:
         }
 
 
-def _beside(parameters: pa.Table, index: list[int], columns: Mapping[str, Any]) -> pa.Table:
-    """Columns beside the parameters of their tasks, in the manifest's order."""
-    in_order = sorted(range(len(index)), key=index.__getitem__)
-    left = take_rows(parameters, sorted(index))
-    right = take_rows(pa.table(columns), in_order)
-    names = [*left.column_names, *right.column_names]
-    return pa.table([*left.columns, *right.columns], names=names)
+def _beside(
+    parameters: pa.Table, indices: list[int], counts: list[int], columns: Mapping[str, Any]
+) -> pa.Table:
+    """Columns beside the parameters of their tasks, in the manifest's order.
+
+    Args:
+        indices: the manifest's rows of the tasks; counts: how many rows of the columns each has.
+    """
+    rows = pa.table(columns)
+    order = sorted(range(len(indices)), key=indices.__getitem__)
+    if order != list(range(len(indices))):
+        starts, places = [0, *accumulate(counts)], array("q")
+        for task in order:
+            places.extend(range(starts[task], starts[task] + counts[task]))
+        rows = rows.take(pa.array(places))
+    left = repeat_rows(parameters, [indices[i] for i in order], [counts[i] for i in order])
+    names = [*left.column_names, *rows.column_names]
+    return pa.table([*left.columns, *rows.columns], names=names)

@@ -93,7 +93,8 @@ class Collector:
         self.killed += len(places)
         attempt = list(result.attempt)
         for place in places:
-            attempt[place] -= 1  # so that the next job tries once more
+            # So that the next job tries once more; a try that continues others has their number.
+            attempt[place] = 0 if self._context.continues else attempt[place] - 1
         return replace(result, attempt=attempt), {result.index[place] for place in places}
 
     def flush(self, *, is_last: bool = True) -> None:

@@ -24,7 +24,7 @@ class RunContext:
         chunk, plan: what ordered it.
         parameters: their names.
         files: path -> SHA-256 of what they were planned with.
-        run_dirs: which run directories are left.
+        run_dirs: which run directories are left; `auto`: those of functions that left something.
         study, runs: absolute directories.
         deadline: when the job ends, in seconds since the epoch, if that is known.
         fixed_directory: there and empty, of a task that runs by itself in the foreground.
@@ -63,8 +63,9 @@ class RunContext:
 
     @cached_property
     def has_directory(self) -> bool:
-        """Whether each task has a run directory, be it for a while."""
-        return self.run_dirs != "none" or bool(self.task.command or self.task.inputs)
+        """Whether each task has a run directory from its start, be it for a while."""
+        has_files = bool(self.task.command or self.task.inputs)
+        return has_files or self.run_dirs not in ("none", "auto")
 
     @cached_property
     def reserved_columns(self) -> set[str]:

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snakestudy.config.templates import fill
+from snakestudy.config.templates import fill_with_variables
+from snakestudy.errors import error_context
 from snakestudy.layout import python_path
 
 if TYPE_CHECKING:
@@ -50,9 +51,23 @@ def task_environment(spec: TaskSpec, directory: Path | None, attempt: int) -> di
     return environment
 
 
-def configured_environment(task: Task, values: Mapping[str, Any]) -> dict[str, str]:
-    """The study's `env`. values: as `values_of`."""
-    return {name: fill(template, values) for name, template in task.env}
+def configured_environment(
+    task: Task, values: Mapping[str, Any], found: Mapping[str, str]
+) -> dict[str, str]:
+    """The study's `env`.
+
+    Args:
+        values: as `values_of`.
+        found: what the task finds without it, for $NAME.
+
+    Raises:
+        UserError: for a $NAME that is not there.
+    """
+    configured = {}
+    for name, template in task.env:
+        with error_context(f"task.env.{name}"):
+            configured[name] = fill_with_variables(template, values, found)
+    return configured
 
 
 def values_of(task: Task, spec: TaskSpec) -> dict[str, Any]:

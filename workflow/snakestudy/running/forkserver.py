@@ -19,6 +19,7 @@ from types import ModuleType
 
 from snakestudy.errors import Stopped
 from snakestudy.running.process import wait_or_kill
+from snakestudy.running.signals import Interrupted, end_interrupted, interrupt
 
 # 0, where the running record of a new worker is, nothing; or whom to wait for, nothing, how long.
 _REQUEST = struct.Struct("<qqd")
@@ -109,9 +110,8 @@ def _fork(channel: socket.socket, record_offset: int, descriptors: list[int]) ->
         worker.main(channel_fd, lifeline_fd, records_fd, record_offset)
     except EOFError:
         pass  # the visit has no more for it
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # as Python itself ends then
-        os.kill(os.getpid(), signal.SIGINT)
+    except Interrupted:
+        end_interrupted()
     except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
@@ -121,7 +121,7 @@ def _fork(channel: socket.socket, record_offset: int, descriptors: list[int]) ->
 def _become_a_process_of_its_own(log: int) -> None:
     """In a worker: a session, signals, streams and a `__main__` as a fresh Python has."""
     os.setsid()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, interrupt)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -104,12 +104,7 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
         RowError: if that is not what the metrics are.
     """
     try:
-        is_by_name = (
-            isinstance(returned, (dict, Mapping))
-            and len(returned) == len(metrics)
-            and all(map(returned.__contains__, metrics))
-        )
-        if is_by_name and (len(metrics) != 1 or _are_rows(returned[metrics[0]])):
+        if is_by_name(returned, metrics):
             return dict(returned)
         if len(metrics) == 1 and returned is not None:
             return {metrics[0]: returned}
@@ -121,13 +116,21 @@ def by_metric(returned: Any, metrics: Sequence[str]) -> dict[str, Any]:
     raise RowError(f"returned {given}; the metrics are {sorted(metrics)}")
 
 
+def is_by_name(returned: Any, metrics: Sequence[str]) -> bool:
+    """Whether it is a mapping of the metrics to their rows, not the rows of the only one."""
+    if not isinstance(returned, (dict, Mapping)) or len(returned) != len(metrics):
+        return False
+    has_names = all(map(returned.__contains__, metrics))
+    return has_names and (len(metrics) != 1 or are_rows(returned[metrics[0]]))
+
+
 def _told(returned: Any) -> Any:
     if returned is None:
         return "nothing (None)"
     return sorted(map(str, returned)) if isinstance(returned, Mapping) else type(returned).__name__
 
 
-def _are_rows(value: Any) -> bool:
+def are_rows(value: Any) -> bool:
     """Whether it is rows by itself, not one column of them."""
     if isinstance(value, (list, tuple)):
         return all(isinstance(row, Mapping) for row in value)
@@ -153,7 +156,11 @@ def read_metric(
     files = _files(metric, path, directory, values or {})
     if not files:
         raise RowError(f"metric {metric.name}: the task wrote no file {path}")
-    return joined([_read(metric, directory, file, study, parameters) for file in files])
+    tables = [_read(metric, directory, file, study, parameters) for file in files]
+    try:
+        return joined(tables)
+    except RowError as error:
+        raise RowError(f"metric {metric.name}: {error}") from None
 
 
 def _files(metric: Metric, path: str, directory: Path, values: Mapping[str, Any]) -> list[str]:

@@ -26,6 +26,7 @@ from snakestudy.running.context import RunContext
 from snakestudy.running.forkserver import ForkServer
 from snakestudy.running.process import how_it_ended, kill_tree
 from snakestudy.running.result import RUNNING_RECORD, BatchResult, Result
+from snakestudy.running.run_directory import note_end, note_killed
 
 _BATCH_SECONDS = 0.1
 _LARGEST_BATCH = 20_000
@@ -110,6 +111,7 @@ class Pool:
             os.close(worker.lifeline)
             if worker.batch:
                 kill_tree(worker.pid)
+                self._note_end(worker)
             _hang_up(worker)
         for worker in self._workers:
             with suppress(Stopped):
@@ -117,6 +119,13 @@ class Pool:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._records.close()
         self._records_file.close()
+
+    def _note_end(self, worker: _Worker) -> None:
+        """For a task that goes on another time, what it took so far."""
+        index, _, _ = self._running(worker)
+        if index is not None and self._context.continues:
+            task_id = self._batch.task_id[self._batch.index.index(index)]
+            note_end(self._context.run_directory(task_id))
 
     def _is_unfinished(self) -> bool:
         is_left = self.queue and not self._is_over
@@ -200,6 +209,7 @@ class Pool:
         """
         index, began, attempt = self._running(worker)
         exit_code = self._forks.wait(worker.pid)
+        self._note_end(worker)
         os.close(worker.lifeline)
         _hang_up(worker)
         RUNNING_RECORD.pack_into(self._records, worker.record_offset, 0, 0.0, 0)
@@ -220,6 +230,7 @@ class Pool:
         (spec,) = self._batch.take(culprits).items()
         took = time.monotonic() - began
         result = Result(time.time() - took, took, attempt, exit_code, error, digest=spec.digest)
+        note_killed(self._context, spec, result)
         return BatchResult.of_failure(spec, result)
 
     def _count_idle_death(self, exit_code: int) -> None:

@@ -27,16 +27,20 @@ _BYTES = "results-*.bytes"
 
 
 def write_posted(rows: Mapping[str, tuple[int, Pieces]], directory: Path) -> None:
-    """Leave the rows of metrics for the worker; what was left before is replaced as a whole."""
-    blobs: list[bytes] = []
+    """Leave the rows of metrics for the worker; what was left before is replaced as a whole.
+
+    Args:
+        rows: by metric; by the name "" if they are those of the only one.
+    """
+    blobs = _Blobs()
     metrics = {
         name: {"rows": count, "columns": {c: _piece_to_json(p, blobs) for c, p in columns.items()}}
         for name, (count, columns) in rows.items()
     }
     beside = directory / _BYTES.replace("*", str(time_ns()))
-    if blobs:
+    if blobs.parts:
         with beside.open("wb") as file:
-            file.writelines(blobs)
+            file.writelines(blobs.parts)
     temporary = directory / f".{FILE}"
     content = {_FORMAT: 1, "bytes": beside.name, "metrics": metrics}
     temporary.write_text(json.dumps(content), encoding="utf-8")
@@ -61,10 +65,11 @@ def read_posted(directory: Path) -> Any:
             return content
         beside = directory / os.path.basename(content["bytes"])
         blobs = beside.read_bytes() if beside.is_file() else b""
-        return {
+        rows = {
             name: _rows_from_json(metric["rows"], metric["columns"], blobs)
             for name, metric in content["metrics"].items()
         }
+        return rows[""] if rows.keys() == {""} else rows
     except Exception as error:
         raise row_error(error) from error
 
@@ -76,18 +81,27 @@ def _rows_from_json(count: int, columns: Mapping[str, Any], blobs: bytes) -> Any
     return {name: _piece_from_json(piece, blobs) for name, piece in columns.items()}
 
 
-def _piece_to_json(piece: Piece, blobs: list[bytes]) -> Any:
-    def beside(data: bytes) -> list[int]:
-        """Where bytes will be: (start, size)."""
-        start = sum(map(len, blobs))
-        blobs.append(data)
-        return [start, len(data)]
+class _Blobs:
+    """Bytes that go beside the JSON."""
 
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> list[int]:
+        """Where they will be: start and size."""
+        self.parts.append(data)
+        self._size += len(data)
+        return [self._size - len(data), len(data)]
+
+
+def _piece_to_json(piece: Piece, blobs: _Blobs) -> Any:
     if isinstance(piece, Buffer):
-        valid = None if piece.valid is None else beside(piece.valid)
-        return {"kind": piece.kind, "at": beside(piece.data), "valid": valid, "shape": piece.shape}
+        valid = None if piece.valid is None else blobs.add(piece.valid)
+        at = blobs.add(piece.data)
+        return {"kind": piece.kind, "at": at, "valid": valid, "shape": piece.shape}
     if isinstance(piece, ArrowColumn):
-        return {"arrow": beside(piece.data)}
+        return {"arrow": blobs.add(piece.data)}
     plain = SCALARS.issuperset(map(type, piece))
     return piece if plain else [_value_to_json(value) for value in piece]
 

@@ -22,6 +22,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snakestudy.files import script_problem
+
 if TYPE_CHECKING:
     import psutil
 
@@ -54,18 +56,23 @@ def run_program(
     program = _file_of(argv[0], env.get("PATH", os.defpath))
     with stdout.open("ab") as out, stderr.open("ab") as err, _hold:
         # posix_spawn is twice as fast as subprocess, but enters no directory.
-        pid = os.posix_spawn(
-            program,
-            list(argv),
-            env,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
-                (os.POSIX_SPAWN_DUP2, err.fileno(), 2),
-            ],
-            setpgroup=0,
-            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
-        )
+        try:
+            pid = os.posix_spawn(
+                program,
+                list(argv),
+                env,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, out.fileno(), 1),
+                    (os.POSIX_SPAWN_DUP2, err.fileno(), 2),
+                ],
+                setpgroup=0,
+                setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # which Python ignores
+            )
+        except OSError as error:
+            why = script_problem(program)
+            words = f"{error.strerror}; it {why}" if why else error.strerror
+            raise type(error)(error.errno, words, program) from None
         _groups.add(pid)
     try:
         return wait_or_kill(pid, limit)
@@ -87,6 +94,22 @@ def _file_of(program: str, path: str) -> str:
     if file is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), program)
     return file
+
+
+def fork() -> int:
+    """Fork this process: 0 in the fork, which is signalled and ended as programs are; else its pid.
+
+    It is to be waited for by `wait_or_kill`.
+    """
+    with _hold:
+        if pid := os.fork():
+            _groups.add(pid)
+            with suppress(OSError):  # it was faster
+                os.setpgid(pid, pid)
+            return pid
+        _groups.clear()
+        os.setpgid(0, 0)
+        return 0
 
 
 def wait_or_kill(pid: int, limit: float | None = None) -> Ended:

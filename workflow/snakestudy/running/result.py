@@ -86,6 +86,10 @@ class BatchResult:
 
 
 def error_line(error: BaseException) -> str:
-    """An exception as a row's error."""
-    lines = str(error).strip().splitlines()
+    """An exception as a row's error; its text is as good as that of anything that tasks make."""
+    try:
+        text = str(error).encode("utf-8", "backslashreplace").decode("utf-8")
+    except Exception:
+        text = ""
+    lines = text.strip().splitlines()
     return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")[:ERROR_LENGTH]

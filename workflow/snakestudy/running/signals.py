@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,21 @@ from typing import Any
 from snakestudy.errors import Stopped
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGINT reached a worker; one that a task raises is its failure."""
+
+
+def interrupt(number: int, frame: Any) -> None:
+    """A worker's handler of SIGINT."""
+    raise Interrupted
+
+
+def end_interrupted() -> None:
+    """End this process as Python itself ends when it is interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
 
 
 @contextmanager

@@ -48,9 +48,9 @@ def restore_streams() -> None:
             pass  # closed, or replaced by something else
         if descriptor in closed:
             os.dup2(_DESCRIPTORS[descriptor], descriptor)
-        _STREAMS[name] = os.fdopen(
-            descriptor, "w", buffering=1, closefd=False, encoding="utf-8", errors="backslashreplace"
-        )
+        how = {"encoding": "utf-8", "errors": "backslashreplace", "closefd": False}
+        buffering = 1 if name == "stderr" else -1  # as Python has them
+        _STREAMS[name] = os.fdopen(descriptor, "w", buffering, **how)
         setattr(sys, name, _STREAMS[name])
 
 

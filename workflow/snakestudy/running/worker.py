@@ -21,6 +21,7 @@ from snakestudy.errors import OutOfTime, Stopped
 from snakestudy.running import process
 from snakestudy.running.result import RUNNING_RECORD, BatchResult, Result, fields_of
 from snakestudy.running.row_buffer import RowBuffer
+from snakestudy.running.run_directory import note_end
 from snakestudy.running.runner import Runner
 from snakestudy.running.scratch import Scratch
 from snakestudy.running.streams import keep_descriptors
@@ -43,11 +44,18 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     ending = (lifeline_fd, record, scratch_path.parent)
     threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
     scratch = Scratch(scratch_path)
-    runner = Runner(context, scratch)
+    if context.task.isolation == "process":
+        from snakestudy.running.isolated import IsolatedRunner
+
+        file = scratch_path.with_suffix(".result").open("w+b")
+        runner: Runner = IsolatedRunner(
+            context, scratch, file, lambda: _begin_fork(lifeline_fd, record)
+        )
+    else:
+        runner = Runner(context, scratch)
     os.environ.update(runner.environment)
     keep_descriptors()
-    # Sent to all processes of a job that ends; the visit decides. Functions may have handlers.
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    _let_the_visit_decide()
     os.register_at_fork(after_in_child=_forked)
     if context.deadline:
         left = context.deadline - context.task.grace - time.time()
@@ -57,6 +65,19 @@ def main(channel_fd: int, lifeline_fd: int, records_fd: int, record_offset: int)
     while batch := pickle.load(channel):
         pickle.dump(run_slice(runner, batch, scratch, record), channel)
         channel.flush()
+
+
+def _let_the_visit_decide() -> None:
+    """SIGTERM is sent to all processes of a job that ends. Functions may have handlers of it."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+
+
+def _begin_fork(lifeline: int, record: RunningRecord) -> None:
+    """Make a worker's fork for one task what the worker is for many."""
+    _is_child.clear()
+    _let_the_visit_decide()
+    ending = (lifeline, record, None)
+    threading.Thread(target=_die_with_the_visit, args=ending, daemon=True).start()
 
 
 class RunningRecord:
@@ -173,10 +194,16 @@ def _tell_in_time(runner: Runner) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path) -> None:
-    """End this process and what it runs as soon as the visit is gone, however it went."""
+def _die_with_the_visit(lifeline: int, record: RunningRecord, scratch: Path | None) -> None:
+    """End this process and what it runs as soon as the visit is gone, however it went.
+
+    Args:
+        scratch: what goes with it; the directory of all workers, which no fork of one removes.
+    """
     os.read(lifeline, 1)
     record.freeze()  # a function whose children are killed ends, and the next task would begin
     process.kill_descendants()
-    shutil.rmtree(scratch, ignore_errors=True)
+    note_end(Path())  # where a task runs that has a run directory
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
     os._exit(1)

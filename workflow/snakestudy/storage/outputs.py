@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -196,11 +197,10 @@ class Outputs:
         Raises:
             UserError: if a column is a parameter elsewhere.
         """
-        files = [file for file in self.files.values() if file.description.rows]
-        own = common_types(file.natural_own for file in files or self.files.values())
-        parameters = common_types(file.natural_parameters for file in self.files.values())
-        refuse_doubled(own, parameters, f"metric {self.table}")
-        return pa.schema({**parameters, **own})
+        with_rows = [chunk for chunk, file in self.files.items() if file.description.rows]
+        own = common_types(self._natural[chunk][1] for chunk in with_rows or self.files)
+        refuse_doubled(own, self._parameters, f"metric {self.table}")
+        return pa.schema({**self._parameters, **own})
 
     def unify(self) -> None:
         """Rewrite the files whose columns or types differ from those of all; keep their times.
@@ -209,14 +209,15 @@ class Outputs:
             UserError: for a column that cannot be shown.
         """
         schema = self.schema()
-        parameters = common_types(file.natural_parameters for file in self.files.values())
         for chunk, file in self.files.items():
             if file.description.schema.remove_metadata().equals(schema):
                 continue
             stat = file.path.stat()
-            about = replace(file.footer, parameters=tuple(parameters)[1:]).to_json()
-            natural = file.description.natural
-            write_batches(self._shown(chunk, schema), schema, file.path, about, natural=natural)
+            about = replace(file.footer, parameters=tuple(self._parameters)[1:]).to_json()
+            parameters, own = self._natural[chunk]
+            natural = pa.schema({**parameters, **own})
+            shown = self._projection(chunk).shown(schema)
+            write_batches(shown, schema, file.path, about, natural=natural)
             os.utime(file.path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
     def read(self) -> pa.Table:
@@ -227,11 +228,35 @@ class Outputs:
             if file.description.schema.remove_metadata().equals(schema):
                 tables.append(read(file.path).replace_schema_metadata(None))
             else:  # rule `tasks` has not come to it yet
-                tables += self._shown(chunk, schema)
+                tables += self._projection(chunk).shown(schema)
         return pa.concat_tables([schema.empty_table(), *tables])
 
-    def _shown(self, chunk: str, schema: pa.Schema) -> Iterator[pa.Table]:
-        """A chunk's rows in a schema, from its store."""
+    @cached_property
+    def _parameters(self) -> Types:
+        return common_types(parameters for parameters, _ in self._natural.values())
+
+    @cached_property
+    def _natural(self) -> dict[str, tuple[Types, Types]]:
+        """chunk -> its parameters (task_id first) and own columns as they are by themselves."""
+        return {chunk: self._natural_of(chunk, file) for chunk, file in self.files.items()}
+
+    def _natural_of(self, chunk: str, file: PartTable) -> tuple[Types, Types]:
+        natural, parameters = file.description.natural, file.footer.parameters
+        if file.is_before_natural and not self._is_link(chunk, file):
+            projection = self._projection(chunk)
+            natural, parameters = projection.natural(), projection.active.parameters
+        types = dict(zip(natural.names, natural.types, strict=True))
+        before = {"task_id", *parameters}
+        return (
+            {name: type_ for name, type_ in types.items() if name in before},
+            {name: type_ for name, type_ in types.items() if name not in before},
+        )
+
+    def _is_link(self, chunk: str, file: PartTable) -> bool:
+        source = self._projection(chunk).table.path
+        return source.exists() and source.samefile(file.path)
+
+    def _projection(self, chunk: str) -> Projection:
         store = Store(self.layout.chunk_store(chunk))
         manifest = Manifest.load(self.layout.manifest(chunk)).of_active()
         name = METADATA if self.table.startswith(f"{METADATA}/") else self.table
@@ -239,7 +264,7 @@ class Outputs:
         if len(parts) != 1:
             what = "is not as its visit left it"
             raise UserError(what, file=str(store.parts), fix="Run snakemake again.")
-        return Projection(name, PartTable(store.table(name, parts[0])), manifest).shown(schema)
+        return Projection(name, PartTable(store.table(name, parts[0])), manifest)
 
 
 def shown_together(name: str, found: Sequence[tuple[Manifest, list[pa.Table]]]) -> pa.Table:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import le
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,15 +19,16 @@ from snakestudy.tables.arrow import (
     Description,
     describe,
     footer_of,
-    index_in,
+    places_in,
     read_columns_of_groups,
     read_groups,
     rows_with,
-    take_rows,
+    sorted_by,
 )
 from snakestudy.tables.kinds import as_stored, stored_schema
 
-_WINDOW_BYTES = 128_000_000  # of rows that are held at a time
+_NATURAL_FORMAT = 2
+_WINDOW_BYTES = 64_000_000  # of rows that are held at a time
 
 
 def footer_in(schema: pa.Schema, file: Path) -> Footer:
@@ -64,21 +64,9 @@ class PartTable:
         return pa.schema(fields)
 
     @property
-    def natural_parameters(self) -> dict[str, pa.DataType]:
-        """task_id and parameters of an output, with the types they have by themselves."""
-        before = {"task_id", *self.footer.parameters}
-        return {name: type_ for name, type_ in self._natural.items() if name in before}
-
-    @property
-    def natural_own(self) -> dict[str, pa.DataType]:
-        """An output's own columns likewise."""
-        before = {"task_id", *self.footer.parameters}
-        return {name: type_ for name, type_ in self._natural.items() if name not in before}
-
-    @property
-    def _natural(self) -> dict[str, pa.DataType]:
-        natural = self.description.natural
-        return dict(zip(natural.names, natural.types, strict=True))
+    def is_before_natural(self) -> bool:
+        """Whether it was written before files said what their columns are by themselves."""
+        return footer_of(self.description.schema).get("format", 0) < _NATURAL_FORMAT
 
     @property
     def bytes(self) -> int:
@@ -116,13 +104,12 @@ class PartTable:
     @cached_property
     def rows_by_task(self) -> list[dict[str, int]]:
         """Of each row group: task_id -> its rows there."""
-        import numpy  # which small visits do without
+        from pyarrow import compute  # takes longer than a small visit's other work with tables
 
         found = []
         for column in read_columns_of_groups(self.path, "task_id"):
-            counted = column.combine_chunks().dictionary_encode()
-            counts = numpy.bincount(counted.indices.to_numpy(), minlength=len(counted.dictionary))
-            found.append(dict(zip(counted.dictionary.to_pylist(), counts.tolist(), strict=True)))
+            counted = compute.call_function("value_counts", [column])
+            found.append({row["values"]: row["counts"] for row in counted.to_pylist()})
         return found
 
 
@@ -145,16 +132,18 @@ class MergedTable:
 
     def batches(self) -> Iterator[pa.Table]:
         """task_id and own columns, in the order of tasks."""
-        schema = pa.schema([("task_id", pa.string()), *self.schema])
         for window in self._windows():
             chosen = None if len(window) == len(self.tasks) else set(window)
             tables = []
             for part, tasks in self.parts:
                 own = tasks if chosen is None else [task for task in tasks if task in chosen]
                 if own:
-                    tables.append(as_stored(part.own_rows(own), schema))
+                    rows = part.own_rows(own)
+                    stored = as_stored(rows.drop_columns(["task_id"]), self.schema)
+                    tables.append(stored.add_column(0, "task_id", rows["task_id"]))
             if tables:
-                yield in_order(pa.concat_tables(tables), pa.chunked_array([window], pa.string()))
+                rows = _under_each_other(tables)
+                yield in_order(rows, pa.chunked_array([window], pa.string()))
 
     def _windows(self) -> Iterator[list[str]]:
         """The tasks, as many at a time as are held easily."""
@@ -182,12 +171,18 @@ class MergedTable:
             yield window
 
 
+def _under_each_other(tables: list[pa.Table]) -> pa.Table:
+    """Tables that are alike, but for task_id, which large ones have as a dictionary."""
+    if len({table["task_id"].type for table in tables}) > 1:
+        ids = [table["task_id"].cast(pa.string()) for table in tables]
+        tables = [t.set_column(0, "task_id", i) for t, i in zip(tables, ids, strict=True)]
+    return pa.concat_tables(tables)
+
+
 def in_order(table: pa.Table, tasks: pa.ChunkedArray) -> pa.Table:
     """The table's rows in the order of their tasks."""
-    places = [place for place in index_in(table["task_id"], tasks) if place is not None]
-    if all(map(le, places, places[1:])):
-        return table
-    return take_rows(table, sorted(range(len(places)), key=places.__getitem__))
+    places = places_in(table["task_id"], tasks)
+    return table if places is None else sorted_by(table, places)
 
 
 def beside_parameters(table: pa.Table, result_columns: pa.Table, what: str) -> pa.Table:
@@ -199,10 +194,11 @@ def beside_parameters(table: pa.Table, result_columns: pa.Table, what: str) -> p
     """
     own = table.column_names[1:]
     refuse_doubled(own, result_columns.column_names, what)
-    places = index_in(table["task_id"], result_columns["task_id"])
-    if None in places:
-        raise ValueError("there are rows of tasks that the manifest does not have")
-    parameters = take_rows(result_columns, places)
+    parameters, places = result_columns, places_in(table["task_id"], result_columns["task_id"])
+    if places is not None:
+        if places.null_count:
+            raise ValueError("there are rows of tasks that the manifest does not have")
+        parameters = result_columns.take(places)
     columns = [*parameters.columns, *table.columns[1:]]
     return pa.table(columns, names=[*parameters.column_names, *own])
 

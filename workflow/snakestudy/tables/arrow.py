@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from snakestudy.errors import UserError
 FOOTER = b"snakestudy"
 NATURAL = b"snakestudy.natural"
 _GROUP_BYTES = 32_000_000
+_FEW_ROWS = 200
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
@@ -54,9 +56,9 @@ def write_batches(
     schema = schema.with_metadata(metadata)
     tables = iter(tables)
     first = next(tables, schema.empty_table())
-    options: dict[str, Any] = {"use_dictionary": _worth_a_dictionary(first, is_passing)}
+    options: dict[str, Any] = {"use_dictionary": _worth_a_dictionary(first)}
     if is_passing:
-        options["compression"] = "none"
+        options |= {"compression": "none", "write_statistics": False}
     try:
         with parquet.ParquetWriter(temporary, schema, write_page_checksum=True, **options) as file:
             for table in chain([first], tables):
@@ -69,12 +71,19 @@ def write_batches(
         temporary.unlink(missing_ok=True)
 
 
-def _worth_a_dictionary(table: pa.Table, is_passing: bool) -> list[str]:
-    """The columns whose values repeat, as far as one can say."""
-    names = ["task_id"] if is_passing else table.column_names
-    task_ids = table["task_id"].slice(0, 2).to_pylist() if "task_id" in names else []
-    unique = {"seq"} if len({*task_ids}) < len(task_ids) else {"seq", "task_id"}
-    return [name for name in names if name not in unique]
+def _worth_a_dictionary(table: pa.Table) -> list[str]:
+    """The columns whose values repeat, as far as the first of them tell."""
+    if len(table) < _FEW_ROWS:
+        return []
+    first = table.slice(0, _FEW_ROWS)
+    columns = zip(table.column_names, first.columns, strict=True)
+    return [name for name, column in columns if _repeats(column)]
+
+
+def _repeats(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_nested(column.type):
+        return False
+    return len(set(map(str, column))) < len(column) / 2
 
 
 def _rows_a_group(table: pa.Table) -> int:
@@ -100,9 +109,11 @@ class Unreadable(UserError, ValueError):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[parquet.ParquetFile]:
+def _opened(path: Path, encoded: Sequence[str] = ()) -> Iterator[parquet.ParquetFile]:
     try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(
+            path, read_dictionary=list(encoded), page_checksum_verification=True
+        ) as file:
             yield file
     except FileNotFoundError:
         raise
@@ -127,10 +138,14 @@ def read(path: Path, columns: list[str] | None = None) -> pa.Table:
 def read_groups(path: Path, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
     """Some row groups of a file, one after the other; all of them if none are named.
 
+    A table of many rows a task has task_id as a dictionary.
+
     Raises:
         Unreadable, FileNotFoundError
     """
     with _opened(path) as file:
+        is_large = file.metadata.num_rows > _GROUP_BYTES / 100
+    with _opened(path, ["task_id"] if is_large else ()) as file:
         for group in range(file.num_row_groups) if groups is None else groups:
             yield file.read_row_group(group)
 
@@ -278,6 +293,34 @@ def index_in(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> list[int | None]
     return _look_up("index_in", texts, among).to_pylist()
 
 
+def places_in(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """The row of each text among others, null where it is none of them; None if they are alike."""
+    return None if texts.equals(among) else _look_up("index_in", texts, among)
+
+
+def sorted_by(table: pa.Table, places: pa.ChunkedArray) -> pa.Table:
+    """The table's rows in the order of their places; those of one place stay as they are."""
+    from pyarrow import compute  # as in `_look_up`
+
+    later, earlier = places.slice(1), places.slice(0, max(0, len(places) - 1))
+    is_sorted = compute.call_function(
+        "all", [compute.call_function("less_equal", [earlier, later])]
+    )
+    if is_sorted.as_py() is not False:
+        return table
+    return table.take(compute.call_function("array_sort_indices", [places]))
+
+
+def repeat_rows(table: pa.Table, places: list[int], counts: list[int]) -> pa.Table:
+    """Some rows of a table, each so many times."""
+    if set(counts) <= {1}:
+        return take_rows(table, places)
+    runs = zip(places, counts, strict=True)
+    numbers = b"".join(array("i", [place]).tobytes() * count for place, count in runs)
+    indices = pa.Array.from_buffers(pa.int32(), sum(counts), [None, pa.py_buffer(numbers)])
+    return table.take(indices)
+
+
 def rows_with(table: pa.Table, tasks: pa.ChunkedArray) -> pa.Table:
     """A table's rows of some tasks."""
     if table["task_id"].equals(tasks):
@@ -289,4 +332,10 @@ def _look_up(function: str, texts: pa.ChunkedArray, among: pa.ChunkedArray) -> p
     from pyarrow import compute  # takes longer than a small visit's other work with tables
 
     options = compute.SetLookupOptions(value_set=among.combine_chunks())
-    return compute.call_function(function, [texts], options)
+    if not pa.types.is_dictionary(texts.type):
+        return compute.call_function(function, [texts], options)
+    found = [  # few different texts: many rows a task
+        compute.call_function(function, [chunk.dictionary], options).take(chunk.indices)
+        for chunk in texts.chunks
+    ]
+    return pa.chunked_array(found)

@@ -132,6 +132,11 @@ class Cells:
             return self._of_numpy(value, depth)
         if _is_of_pandas(kind) and kind.__name__ in ("Period", "Interval", "NAType"):
             return None if kind.__name__ == "NAType" else str(value)
+        if _is_of("pandas", "Series", value):
+            from snakestudy.tables.frames import index_columns
+
+            if index_columns(value.index):
+                raise RowError("a Series inside of a value has an index, which would be lost")
         for method in ("tolist", "to_list", "as_py"):  # pandas and others, polars, pyarrow
             if not isinstance(value, type) and hasattr(kind, method):
                 return self.plain(getattr(value, method)(), depth + 1)

@@ -6,18 +6,26 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+from snakestudy.tables.cells import values_piece
 from snakestudy.tables.pieces import Buffer, Piece, Pieces, Tokens, as_list
+from snakestudy.tables.rows import in_column
 
 _NUMBERS = {int, float, type(None)}
 
 
 def joined(tables: Sequence[tuple[int, Pieces]]) -> tuple[int, Pieces]:
-    """The rows of all, one after the other; a column that one lacks is null there."""
+    """The rows of all, one after the other; a column that one lacks is null there.
+
+    Raises:
+        RowError: for values that have no place in one column.
+    """
     if len(tables) == 1:
         return tables[0]
     names = dict.fromkeys(name for _, columns in tables for name in columns)
     columns = {
-        name: _joined_pieces([columns.get(name, [None] * count) for count, columns in tables])
+        name: in_column(
+            name, _joined_pieces, [columns.get(name, [None] * count) for count, columns in tables]
+        )
         for name in names
     }
     return sum(count for count, _ in tables), columns
@@ -32,7 +40,7 @@ def _joined_pieces(pieces: list[Piece]) -> Piece:
         data = b"".join(piece.data for piece in pieces)  # pyright: ignore
         valid = None if first.valid is None else b"".join(piece.valid for piece in pieces)  # pyright: ignore
         return Buffer(first.kind, data, valid, first.shape)  # pyright: ignore
-    return list(chain.from_iterable(map(as_list, pieces)))
+    return values_piece(list(chain.from_iterable(map(as_list, pieces))))
 
 
 def _can_be_tokens(piece: Piece) -> bool:

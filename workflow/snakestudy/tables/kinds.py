@@ -10,6 +10,7 @@ others were there before or lie beside them.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -301,7 +302,14 @@ def text_of(value: Any) -> str:
     """A value as text; lists and mappings as JSON."""
     if isinstance(value, float):
         return repr(value)
-    return as_text(_jsonable(value))
+    limit = sys.get_int_max_str_digits()
+    try:
+        return as_text(_jsonable(value))
+    except ValueError:  # an integer of more digits than Python writes unasked
+        sys.set_int_max_str_digits(0)
+        return as_text(_jsonable(value))
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def _jsonable(value: Any) -> Any:
@@ -382,6 +390,8 @@ def _shown(column: pa.ChunkedArray, kind: str, type_: pa.DataType) -> pa.Chunked
     if column.type == type_:
         return column
     if type_ == _TEXT:
+        if getattr(column.type, "unit", "") == "ns":  # Python has no times so fine
+            return column.cast(_TEXT)
         texts = [None if value is None else text_of(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, _TEXT)])
     return column.cast(type_, safe=pa.types.is_timestamp(type_) or pa.types.is_duration(type_))

@@ -75,7 +75,7 @@ def _from_other(rows: Any) -> tuple[int, Pieces]:
         return len(rows), _from_rows(rows)
     numpy = sys.modules.get("numpy")
     if type(rows) in _NUMBERS or (numpy and isinstance(rows, numpy.number | numpy.bool_)):
-        return 1, {"value": _in_column("value", values_piece, [rows])}
+        return 1, {"value": in_column("value", values_piece, [rows])}
     if numpy and isinstance(rows, numpy.ndarray | numpy.void):
         from snakestudy.tables.arrays import array_columns
 
@@ -113,7 +113,7 @@ def _table_columns(table: Any) -> list[tuple[Any, Any]] | None:
 
 def _from_rows(rows: Sequence[Mapping[Any, Any]]) -> Pieces:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    return {name: _in_column(name, values_piece, [row.get(name) for row in rows]) for name in names}
+    return {name: in_column(name, values_piece, [row.get(name) for row in rows]) for name in names}
 
 
 def _from_mapping(rows: Mapping[Any, Any]) -> tuple[int, Pieces]:
@@ -135,9 +135,9 @@ def _of_columns(pairs: Iterable[tuple[Any, Any]]) -> tuple[int, Pieces]:
     for name, value in pairs:
         if name in columns or name in alone:
             raise RowError(f"column {str(name)!r} is doubled")
-        piece = _in_column(name, sequence_piece, value)
+        piece = in_column(name, sequence_piece, value)
         if piece is None:
-            one = _in_column(name, values_piece, [value])
+            one = in_column(name, values_piece, [value])
             if type(one) is not list or type(one[0]) is not list:
                 alone[name] = one
                 continue
@@ -153,7 +153,7 @@ def _of_columns(pairs: Iterable[tuple[Any, Any]]) -> tuple[int, Pieces]:
     return next(iter(lengths.values())), _named(columns.items())
 
 
-def _in_column(name: Any, make: Callable[[Any], Any], values: Any) -> Any:
+def in_column(name: Any, make: Callable[[Any], Any], values: Any) -> Any:
     """What is made of a column's values; an error names the column."""
     try:
         return make(values)

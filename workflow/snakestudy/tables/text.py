@@ -53,15 +53,27 @@ def read_text_table(
         rows = rows[1:] if rows and _stripped(rows[0]) == header else rows
     else:
         header, rows = header_of(rows, found)
-    return _columns(header, rows, may_have_index=names is None)
-
-
-def _columns(header: list[str], rows: list[list[str]], may_have_index: bool) -> TextColumns:
-    has_index = may_have_index and bool(rows) and all(len(r) == len(header) + 1 for r in rows)
-    if has_index and not any(row[-1].strip() for row in rows):
-        raise ValueError("the lines end with a separator and the header does not")
-    if has_index:  # as R and pandas write it
+    if names is None and _has_row_names(header, rows, text):
         header = ["", *header]
+    return _columns(header, rows)
+
+
+def _has_row_names(header: list[str], rows: list[list[str]], text: str) -> bool:
+    """Whether the rows begin with a name that the header does not tell, as R writes it.
+
+    That is sure if it is in quotes, or is no number; a row may have a field too many.
+    """
+    if not rows or any(len(row) != len(header) + 1 for row in rows):
+        return False
+    if not any(row[-1].strip() for row in rows):
+        raise ValueError("the lines end with a separator and the header does not")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    names = {row[0] for row in rows}
+    are_names = len(names) == len(rows) and all(map(is_name, names))
+    return are_names or all(line.lstrip().startswith('"') for line in lines)
+
+
+def _columns(header: list[str], rows: list[list[str]]) -> TextColumns:
     for position, row in enumerate(rows, start=1):
         if len(row) != len(header):
             problem = f"row {position} has {len(row)} fields, the header {len(header)}"
@@ -69,7 +81,9 @@ def _columns(header: list[str], rows: list[list[str]], may_have_index: bool) -> 
     columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
     if len(header) > 1 and not header[-1] and not any(map(str.strip, columns[-1])):
         header, columns = header[:-1], columns[:-1]  # each line ends with a separator
-    if header and not header[0] and (len(header) > 1 or has_index):
+    if len(header) > 1 and not header[0]:
+        if not all(map(str.strip, columns[0])):
+            raise ValueError("the first column has no name and is empty: a second header line?")
         if list(columns[0]) == [str(number) for number in range(len(rows))]:
             header, columns = header[1:], columns[1:]  # the index that pandas has by default
         else:
