@@ -1,4 +1,4 @@
-"""Histories nobody thought of: random ones, against an oracle (see tests/histories.py).
+"""Histories nobody thought of: random ones, against an oracle (tests/histories.py, history_*.py).
 
 A minute of them, or so many seconds as SNAKESTUDY_HISTORIES says; SNAKESTUDY_SEED begins elsewhere.
 """

@@ -44,6 +44,7 @@ class Manifest:
         written_hash: as its file says; None if it is not from a file.
         part_of: the file, if the table has only some of its columns.
         format: that its file was written in; only of the newest a hash can be computed again.
+        written_spec: as its file has it, without what later versions would add.
     """
 
     spec: ManifestSpec
@@ -51,6 +52,7 @@ class Manifest:
     written_hash: str | None = None
     part_of: Path | None = None
     format: int = FORMAT
+    written_spec: dict[str, Any] | None = None
 
     @property
     def chunk(self) -> str:
@@ -84,7 +86,8 @@ class Manifest:
         """Parameters follow from the task_ids, what is derived and defaults from the spec."""
         import numpy
 
-        sha = hashlib.sha256(json.dumps(self.spec.to_json(), sort_keys=True).encode())
+        spec = self.written_spec or self.spec.to_json()
+        sha = hashlib.sha256(json.dumps(spec, sort_keys=True).encode())
         for values in (self.task_codes, self.active):
             sha.update(numpy.ascontiguousarray(values).data)
         for step in self.spec.steps:
@@ -172,7 +175,7 @@ class Manifest:
             names = schema_of(path).names if columns else table.column_names
             spec = replace(spec, parameters=tuple(_parameters_among(names)))
         part_of = path if columns else None
-        return cls(spec, table, footer["manifest"], part_of, values.get("format", 0))
+        return cls(spec, table, footer["manifest"], part_of, values.get("format", 0), values)
 
     @classmethod
     def of(
