@@ -30,6 +30,16 @@ def test_no_history_gets_stuck_or_lies(tmp_path: Path) -> None:
     print(f"{seed - SEED} histories")
 
 
+FOUND: list[list[Event]] = [  # histories that failed once
+    [("run", 0, 0), ("edit_comment", 23, 383), ("truncate", 674, 548), ("retry", 303, 497)],
+]
+
+
+@pytest.mark.parametrize("events", FOUND, ids=map(str, range(len(FOUND))))
+def test_histories_that_failed_once_do_no_more(events: list[Event], tmp_path: Path) -> None:
+    assert replay(events, _empty(tmp_path)) is None
+
+
 def test_history_is_cut_to_what_fails() -> None:
     history = [("grow", i, 0) for i in range(20)]
     needed = {history[3], history[11], history[17]}

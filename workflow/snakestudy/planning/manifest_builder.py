@@ -70,7 +70,7 @@ class ManifestBuilder:
         spec = self._spec(old.chunk, old.task_codes, *accepted, encoded_columns)
         return Manifest(spec, pa.table(columns | _values(encoded_columns)))
 
-    def entry(self, manifest: Manifest, pending: int) -> ChunkEntry:
+    def entry(self, manifest: Manifest, pending: int, how: str) -> ChunkEntry:
         """What a plan record says of a chunk: its manifest, and what its job has to ask for."""
         return ChunkEntry(
             manifest.hash,
@@ -79,6 +79,7 @@ class ManifestBuilder:
             self._mem_mb(manifest),
             manifest.spec.accepted_digests,
             manifest.spec.accepted_readings,
+            how,
         )
 
     def _orders_of_step(

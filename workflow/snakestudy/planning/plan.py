@@ -80,6 +80,8 @@ def _orders(
     from snakestudy.planning.manifest_builder import ManifestBuilder
 
     builder, last_seq = ManifestBuilder(context, design), diff.last_seq
+    how = how_of(context.study, context.current.provenance)
+    before = context.record.chunks if context.record else {}
     manifests, entries = {}, {}
     for chunk, review in diff.reviews.items():
         manifest = review.existing.manifest
@@ -90,10 +92,11 @@ def _orders(
             same = finished and manifest.hash == review.existing.manifest.hash
             if review.existing.lost or not same:
                 manifests[chunk] = manifest
-        entries[chunk] = builder.entry(manifest, _pending(review, keeps))
+        written = how if chunk in manifests else before[chunk].how if chunk in before else ""
+        entries[chunk] = builder.entry(manifest, _pending(review, keeps), written)
     for chunk, rows in cut_into_chunks(chosen, context, design, diff.top + 1).items():
         manifests[chunk] = builder.new(chunk, rows, last_seq + 1)
-        entries[chunk] = builder.entry(manifests[chunk], len(rows))
+        entries[chunk] = builder.entry(manifests[chunk], len(rows), how)
         last_seq += len(rows)
     return manifests, entries
 

@@ -42,6 +42,7 @@ class ChunkEntry:
         tasks, pending: active tasks; those of them that will run.
         mem_mb: the largest request of its tasks, None if there is none.
         accepted_digests, accepted_readings: as in its manifest (`ManifestSpec`).
+        how: as the record's, when the manifest was written; "" if that is not known.
     """
 
     manifest: str
@@ -50,6 +51,7 @@ class ChunkEntry:
     mem_mb: int | None
     accepted_digests: tuple[str, ...] = ()
     accepted_readings: tuple[str, ...] = ()
+    how: str = ""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ChunkEntry:
