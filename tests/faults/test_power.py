@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from kit import Study
 
-from snakestudy.storage.chunk_store import Store
+from snakestudy.storage.chunk_store import Batches, Store
 from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import footer_in
 from snakestudy.tables.arrow import read
@@ -24,7 +24,8 @@ def two_parts(checked: Study, tmp_path: Path) -> tuple[Store, Manifest]:
     shutil.copytree(checked.path / "results/.store/00000", tmp_path / "00000")
     store = Store(tmp_path / "00000")
     tables = {name: read(store.table(name, 1)) for name in ("fit", "metadata")}
-    store.add(tables, footer_in(tables["fit"].schema, store.directory))
+    footer = footer_in(tables["fit"].schema, store.directory)
+    store.add({name: Batches.of(table) for name, table in tables.items()}, footer)
     return store, Manifest.load(tmp_path / "00000/manifest.parquet")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from snakestudy.values import parse_number
 
-NO_VALUE = ("", "NA")  # texts that are null where the column is one of numbers or of bools
+_NO_VALUE = ("", "NA")  # texts that are null where the column is one of numbers or of bools
 _BOOLS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
@@ -62,6 +62,10 @@ Piece = list[Any] | Tokens | Buffer | ArrowColumn
 Pieces = dict[str, Piece]  # the columns of a task's rows, of equal length
 
 
+def _is_missing(text: str | None) -> bool:
+    return text is None or text.strip() in _NO_VALUE
+
+
 def token_type(texts: Sequence[str | None]) -> str:
     """The Arrow type that holds what all of these read as.
 
@@ -72,8 +76,9 @@ def token_type(texts: Sequence[str | None]) -> str:
     """
     kinds = set()
     for text in texts:
-        if text is None or text in NO_VALUE:
+        if _is_missing(text):
             continue
+        assert text is not None
         if text in _BOOLS:
             kinds.add("bool")
             continue
@@ -101,7 +106,7 @@ def token_values(texts: Sequence[str | None], kind: str) -> list[Any]:
         return [_BOOLS.get(text or "") for text in texts]
     as_kind = float if kind == "double" else int
     return [
-        None if text is None or text in NO_VALUE else as_kind(parse_number(text))  # pyright: ignore
+        None if _is_missing(text) else as_kind(parse_number(text))  # pyright: ignore
         for text in texts
     ]
 

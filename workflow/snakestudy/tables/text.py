@@ -100,7 +100,8 @@ def _columns(header: list[str], rows: list[list[str]]) -> TextColumns:
 def _token(field: str) -> str | None:
     """A field's text; spaces around it belong to texts, not to values of any other kind."""
     bare = field.strip()
-    return (field if bare != field and token_type([bare]) == "string" else bare) or None
+    is_text = not bare or (bare != field and token_type([bare]) == "string")
+    return (field if is_text else bare) or None
 
 
 def is_name(word: str) -> bool:
