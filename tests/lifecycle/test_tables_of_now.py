@@ -192,3 +192,47 @@ def test_what_pandas_reads_is_one_table(study: Study, tmp_path: Path) -> None:
     study.snakemake()
     frame = pd.read_parquet(study.path / "results/fit")
     assert sorted(frame["y"]) == sorted(frame["x"]) == ["1", "a"]
+
+
+@pytest.mark.parametrize("chunk", [1, 2])
+def test_rows_without_columns_are_rows_also_when_others_run_again(study: Study, chunk: int) -> None:
+    study.configure(CONFIG % ("1, 2", chunk))
+    model(study, "return [{}, {}]")
+    study.snakemake()
+    study.snakemake("--config", "redo=x == 1")
+    assert table(study).column_names == ["task_id", "x"]
+    assert sorted(table(study)["x"].to_pylist()) == [1, 1, 2, 2]
+    assert len(snakestudy.open(study.path).results("fit", partial=True)) == 4
+
+
+FAR = "datetime.datetime(9999, 12, 31) if x == 1 else np.datetime64(x, 'ns')"
+LONG = "datetime.timedelta(days=200_000) if x == 1 else np.timedelta64(x, 'ns')"
+
+
+@pytest.mark.parametrize("chunk", [1, 3])
+@pytest.mark.parametrize("value", [FAR, LONG])
+def test_times_without_a_place_in_nanoseconds_are_texts_beside_them(
+    study: Study, chunk: int, value: str
+) -> None:
+    study.configure(CONFIG % ("1, 2, 3", chunk))
+    model(study, f"import datetime\nimport numpy as np\nreturn {{'t': {value}}}")
+    study.snakemake()
+    kind, values = column(study, "t")
+    assert kind == "string"
+    assert any(text.startswith(("9999-12-31", "200000 days")) for text in values)
+    study.configure(CONFIG % ("2, 3", chunk))
+    study.snakemake()
+    assert column(study, "t")[0] in ("timestamp[ns]", "duration[ns]")
+
+
+@pytest.mark.parametrize("other", ["l0", "[1, 2]", "{k: 1}", "99999999999999999999"])
+def test_value_of_a_task_that_left_says_nothing_to_check_or_to_readers(
+    study: Study, other: str
+) -> None:
+    model(study, "return {'y': 1}")
+    study.configure(CONFIG % (f"1, {other}", 2))
+    study.snakemake()
+    study.configure(CONFIG % ("1", 2))
+    study.snakemake()
+    assert column(study, "x") == ("int64", [1])
+    assert "nothing wrong" in study.snakemake("check")

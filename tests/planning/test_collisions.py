@@ -82,3 +82,10 @@ def test_parameter_that_was_taken_out_may_come_back(growing: Study) -> None:
     growing.configure(text + "\nderive: {twice: 3 * a}\n")
     growing.snakemake()
     assert growing.table("fit")["twice"].tolist() == (3 * growing.table("fit")["a"]).tolist()
+
+
+def test_column_of_rows_that_are_kept_as_they_are_is_refused(growing: Study) -> None:
+    growing.edit("scripts/model.py", '"R0": 7', '"R": 7')
+    text = (growing.path / "config/config.yaml").read_text(encoding="utf-8")
+    growing.configure(f"{text}\nderive: {{R0: 2 * a}}\non_change: keep\n")
+    assert 'derive.R0 = "2 * a": is a column of metric fit, too' in growing.planned()

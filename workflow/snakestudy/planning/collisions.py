@@ -20,20 +20,22 @@ _LOOKED_AT = 50  # files of a metric: rule `tasks` gives all of them the same co
 def told_apart(design: Design, context: PlanContext, layout: Layout) -> Design:
     """The design; a name that is nearly that of a metric's column is remarked on.
 
-    Where code or reading has changed since, rows are made anew, with who knows what columns.
+    Where code or reading has changed since, rows are made anew, with who knows what columns,
+    unless `on_change` keeps them.
 
     Raises:
         UserError: for a name that is a metric's column.
     """
     record, current = context.record, context.current
     before = record.steps.get(context.step) if record else None
-    if before is None or current.changed(before.digest):
+    keeps = context.study.config["on_change"] == "keep"
+    if before is None or (current.changed(before.digest) and not keeps):
         return design
     assert record is not None  # it has a step
     chunks = list(record.chunks)[:: max(1, len(record.chunks) // _LOOKED_AT)]
     remarks = list(design.remarks)
     for metric, how in current.provenance.metrics.items():
-        if before.metrics.get(metric) != how:
+        if before.metrics.get(metric) != how and not keeps:
             continue
         columns = _columns(layout, metric, chunks)
         forms = {form(column): column for column in columns}

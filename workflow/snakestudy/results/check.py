@@ -152,7 +152,7 @@ class Check:
         self, kind: str, path: Path, table: pa.Table, manifest: Manifest
     ) -> None:
         types = dict(zip(table.schema.names, table.schema.types, strict=True))
-        result_columns = manifest.result_columns(types)
+        result_columns = manifest.of_active().result_columns(types)
         wanted = take_rows(result_columns, index_in(table["task_id"], result_columns["task_id"]))
         for name in result_columns.column_names[1:]:
             if name not in types:

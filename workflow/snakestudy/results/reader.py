@@ -237,7 +237,8 @@ def _last(
         if row and (spec is None or spec.is_made_now(RowDigest.parse(row.digest))):
             tasks.append(task_id)
     merged = store.merged(name, last_rows, tasks)
-    return [(manifest, list(merged.batches()))] if any(own for _, own in merged.parts) else []
+    has_rows = any(own for _, own in merged.parts)
+    return [(manifest.of_active(), list(merged.batches()))] if has_rows else []
 
 
 def _mask(where: str, table: pyarrow.Table) -> pyarrow.Array:

@@ -33,6 +33,7 @@ def shared_environment(context: RunContext) -> dict[str, str]:
     deadline = {"STUDY_DEADLINE": str(int(context.deadline))} if context.deadline else {}
     posted = [metric.name for metric in context.task.metrics if not metric.path]
     return {
+        "PYTHONUTF8": "1",  # texts are UTF-8, also of Python programs under another locale
         **os.environ,
         **dict.fromkeys(_THREADS, threads),
         "STUDY_METRICS": json.dumps(posted),  # for post_run_results

@@ -242,10 +242,7 @@ class Store:
         tables = {}
         for name in sorted(names):
             merged = self.merged(name, rows, manifest.ids)
-            schema = pa.schema([*result_columns.schema, *merged.schema])
-            what = f"metric {name} of chunk {manifest.chunk}"
-            batches = (beside_parameters(own, result_columns, what) for own in merged.batches())
-            tables[name] = Batches(schema, batches)
+            tables[name] = _beside(merged, result_columns, f"metric {name}")
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
             self.part(old).rename(self.parts / f".{old:06d}")
@@ -270,6 +267,12 @@ class Store:
             (PartTable(path), tasks_of[number]) for number, path in paths.items() if path.exists()
         ]
         return MergedTable(parts, tasks)
+
+
+def _beside(merged: MergedTable, result_columns: pa.Table, what: str) -> Batches:
+    """A merged table with the parameters of its tasks; what: for an error."""
+    schema = pa.schema([*result_columns.schema, *merged.schema])
+    return Batches(schema, (beside_parameters(t, result_columns, what) for t in merged.batches()))
 
 
 def _shown_by(footer: Footer) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from snakestudy.storage.manifest import Manifest
 from snakestudy.storage.part_tables import PartTable, beside_parameters, refuse_doubled
 from snakestudy.tables.arrow import has_empty_column, read, write_batches
 from snakestudy.tables.common_types import common_type, common_types
-from snakestudy.tables.kinds import Variants, stored_schema
+from snakestudy.tables.kinds import Variants, is_in_nanoseconds, stored_schema
 from snakestudy.tables.row_selection import rows_with
 
 METADATA = "metadata"  # the table of a part whose columns have one type each, whatever rows say
@@ -91,16 +91,12 @@ class Projection:
         return pa.schema([*parameters, *self._own_types().items()])
 
     def shown(self, schema: pa.Schema) -> Iterator[pa.Table]:
-        """Its rows with columns and types that hold them all.
-
-        Raises:
-            UserError: naming the column that cannot be shown so.
-        """
+        """Its rows with columns and types that hold them all."""
         parameters = self.active.result_columns(dict(zip(schema.names, schema.types, strict=True)))
-        for batch in self._batches():
+        for batch in self.batches():
             yield _shown_beside(batch, parameters, schema, f"metric {self.name}")
 
-    def _batches(self) -> Iterator[pa.Table]:
+    def batches(self) -> Iterator[pa.Table]:
         """task_id and own columns of active tasks, as stored."""
         if self.table.path.exists():
             tasks = self.active.table["task_id"]
@@ -110,9 +106,9 @@ class Projection:
         """Of the columns that rows have; of all, without a type, if there are no rows."""
         if self.name == METADATA:
             return {field.name: field.type for field in self.table.own_schema}
-        types, rows = _types_by_rows(self._batches())
+        types, rows = _types_by_rows(self.batches())
         if rows or not self.table.path.exists():
-            return types
+            return _fitted(types, self.batches)
         return {field.name: pa.null() for field in self.table.own_schema}
 
 
@@ -134,13 +130,21 @@ def _types_by_rows(batches: Iterable[pa.Table]) -> tuple[Types, int]:
     return {name: common_type(types[name]) for name in sorted(first, key=first.__getitem__)}, above
 
 
+def _fitted(types: Types, batches: Callable[[], Iterable[pa.Table]]) -> Types:
+    """The types of columns; text instead of nanoseconds, in which not every time has a place."""
+    unsure = [name for name, type_ in types.items() if is_in_nanoseconds(type_)]
+    for batch in batches() if unsure else ():
+        for name in unsure:
+            if name in batch.column_names and not Variants.of_stored(batch[name]).fits(types[name]):
+                types = {**types, name: pa.string()}
+    return types
+
+
 def _shown_beside(stored: pa.Table, parameters: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
     """Stored rows behind the parameters of their tasks, in a schema; what it lacks is null."""
     has = dict(zip(stored.column_names, stored.columns, strict=True))
     types = dict(zip(schema.names, schema.types, strict=True))
-    own = {
-        name: _shown(name, has[name], type_, what) for name, type_ in types.items() if name in has
-    }
+    own = {name: _shown(has[name], type_) for name, type_ in types.items() if name in has}
     table = beside_parameters(pa.table(own), parameters, what)
     columns = dict(zip(table.column_names, table.columns, strict=True))
     for name, type_ in types.items():
@@ -149,18 +153,8 @@ def _shown_beside(stored: pa.Table, parameters: pa.Table, schema: pa.Schema, wha
     return pa.Table.from_arrays([columns[name] for name in types], schema=schema)
 
 
-def _shown(name: str, column: pa.ChunkedArray, type_: pa.DataType, what: str) -> pa.ChunkedArray:
-    if column.type == type_:
-        return column
-    try:
-        return Variants.of_stored(column).shown(type_)
-    except pa.ArrowException as error:
-        raise UserError(
-            f"cannot be shown as {type_}: {str(error).splitlines()[0]}",
-            key=what,
-            value=name,
-            fix="Hand over values of one kind in it, times without nanoseconds.",
-        ) from None
+def _shown(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    return column if column.type == type_ else Variants.of_stored(column).shown(type_)
 
 
 # -- all chunks ---------------------------------------------------------------------------------
@@ -194,6 +188,7 @@ class Outputs:
         """
         with_rows = [chunk for chunk, file in self.files.items() if file.description.rows]
         own = common_types(self._natural[chunk][1] for chunk in with_rows or self.files)
+        own = _fitted(own, lambda: (b for c in with_rows for b in self._projection(c).batches()))
         refuse_doubled(own, self._parameters, f"metric {self.table}")
         return pa.schema({**self._parameters, **own})
 
@@ -201,7 +196,7 @@ class Outputs:
         """Rewrite the files whose columns or types differ from those of all; keep their times.
 
         Raises:
-            UserError: for a column that cannot be shown.
+            UserError: if a column is a parameter elsewhere.
         """
         schema = self.schema()
         for chunk, file in self.files.items():
@@ -274,7 +269,7 @@ def shown_together(name: str, found: Sequence[tuple[Manifest, list[pa.Table]]]) 
         stored = stored_schema([own.schema for own in tables])
         own_types = dict(zip(stored.names[1:], stored.types[1:], strict=True))
     else:
-        own_types, _ = _types_by_rows(tables)
+        own_types = _fitted(_types_by_rows(tables)[0], lambda: tables)
     shown = [manifest.result_columns().schema for manifest, _ in found]
     parameters = common_types(dict(zip(s.names, s.types, strict=True)) for s in shown)
     schema = pa.schema({**parameters, **own_types})

@@ -136,9 +136,7 @@ class MergedTable:
             for part, tasks in self.parts:
                 own = tasks if chosen is None else [task for task in tasks if task in chosen]
                 if own:
-                    rows = part.own_rows(own)
-                    stored = as_stored(rows.drop_columns(["task_id"]), self.schema)
-                    tables.append(stored.add_column(0, "task_id", rows["task_id"]))
+                    tables.append(as_stored(part.own_rows(own), self.schema, keys=1))
             if tables:
                 rows = _under_each_other(tables)
                 yield in_order(rows, pa.chunked_array([window], pa.string()))

@@ -108,18 +108,30 @@ class Variants:
 
     def type(self) -> pa.DataType:
         """The type that holds them all."""
-        return common_type(
+        type_ = common_type(
             _type_of_tokens(array) if kind == TOKEN else array.type
             for kind, array in self.kinds.items()
             if kind != ABSENT
         )
+        return type_ if self.fits(type_) else _TEXT
+
+    def fits(self, type_: pa.DataType) -> bool:
+        """Whether the values have a place in a type that holds their types.
+
+        All have, but for times before 1678 or after 2262 in nanoseconds, and spans as long.
+        """
+        if not is_in_nanoseconds(type_):
+            return True
+        try:
+            for array in self.kinds.values():
+                if _is_time(array.type) and array.type != type_:
+                    array.cast(type_)
+        except pa.ArrowInvalid:
+            return False
+        return True
 
     def shown(self, type_: pa.DataType) -> pa.ChunkedArray:
-        """The values in a type that holds them all, texts taken from the values.
-
-        Raises:
-            ArrowException: for a time that has no place in nanoseconds.
-        """
+        """The values in a type that holds them all, texts taken from the values."""
         own = {kind: array for kind, array in self.kinds.items() if kind != ABSENT}
         arrays = [_shown(array, kind, type_) for kind, array in own.items()]
         if not arrays:
@@ -129,6 +141,14 @@ class Variants:
         from pyarrow import compute  # takes longer than a small visit's other work with tables
 
         return compute.call_function("coalesce", arrays)
+
+
+def _is_time(type_: pa.DataType) -> bool:
+    return pa.types.is_timestamp(type_) or pa.types.is_duration(type_)
+
+
+def is_in_nanoseconds(type_: pa.DataType) -> bool:
+    return _is_time(type_) and type_.unit == "ns"
 
 
 def _normal(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -180,7 +200,7 @@ def _shown(column: pa.ChunkedArray, kind: str, type_: pa.DataType) -> pa.Chunked
             return column.cast(_TEXT)
         texts = [None if value is None else text_of(value) for value in column.to_pylist()]
         return pa.chunked_array([pa.array(texts, _TEXT)])
-    return column.cast(type_, safe=pa.types.is_timestamp(type_) or pa.types.is_duration(type_))
+    return column.cast(type_, safe=_is_time(type_))
 
 
 def stored_pieces(pieces: Sequence[Piece | int]) -> pa.ChunkedArray:
@@ -206,19 +226,18 @@ def stored_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
     return pa.schema([(name, stored_type(list(own.items()))) for name, own in kinds.items()])
 
 
-def as_stored(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """A stored table in a `stored_schema` that it is part of."""
-    columns = []
-    has = dict(zip(table.column_names, table.columns, strict=True))
+def as_stored(table: pa.Table, schema: pa.Schema, keys: int = 0) -> pa.Table:
+    """A stored table in a `stored_schema` that it is part of; keys: first columns that stay."""
+    columns = dict(zip(table.column_names[:keys], table.columns[:keys], strict=True))
+    has = dict(zip(table.column_names[keys:], table.columns[keys:], strict=True))
     for field in schema:
         column = has.get(field.name)
         if column is None:
-            columns.append(Variants.absent(len(table)).stored_as(field.type))
-        elif column.type == field.type:
-            columns.append(column)
-        else:
-            columns.append(Variants.of_stored(column).stored_as(field.type))
-    return pa.Table.from_arrays(columns, schema=schema)
+            column = Variants.absent(len(table)).stored_as(field.type)
+        elif column.type != field.type:
+            column = Variants.of_stored(column).stored_as(field.type)
+        columns[field.name] = column
+    return pa.table(columns)
 
 
 def as_before(table: pa.Table, natural: pa.Schema) -> pa.Table:
