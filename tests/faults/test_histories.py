@@ -32,6 +32,13 @@ def test_no_history_gets_stuck_or_lies(tmp_path: Path) -> None:
 
 FOUND: list[list[Event]] = [  # histories that failed once
     [("run", 0, 0), ("edit_comment", 23, 383), ("truncate", 674, 548), ("retry", 303, 497)],
+    [
+        ("edit_metrics", 471, 882),
+        ("keep", 111, 498),
+        ("edit_metrics", 374, 632),
+        ("truncate", 561, 784),
+        ("run", 490, 142),
+    ],
 ]
 
 

@@ -138,3 +138,17 @@ def test_file_of_a_newer_format_is_refused(
     with pytest.raises(UserError, match="newer snakestudy"):
         tasks.main(["results"])
     assert path.exists()
+
+
+def test_files_that_come_to_a_finished_study_are_moved_by_the_next_run(study: Study) -> None:
+    study.snakemake()
+    own = study.path / "results/fit/00000.parquet"
+    for name in ("00077.parquet", "zzz.parquet"):
+        (own.parent / name).write_bytes(own.read_bytes())
+    assert "2 files in results are no chunk's" in study.snakemake("-n")
+    assert len(list(own.parent.iterdir())) == 4
+    study.snakemake()
+    assert len(study.fit()) == 4
+    assert sorted(path.name for path in own.parent.iterdir()) == ["00000.parquet", "00001.parquet"]
+    assert len(list((study.path / "results/.aside/fit").iterdir())) == 2
+    assert "no chunk's" not in study.snakemake("-n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,10 +138,26 @@ class Layout:
             names[:] = [name for name in names if not name.startswith(".")]
             yield from (os.path.join(directory, name) for name in files)
 
+    def unowned_files(self, tables: Iterable[str], chunks: Container[str]) -> Iterator[Path]:
+        """Files that readers of tables read, and that are no chunk's."""
+        for table in tables:
+            directory = self.results / table
+            for path in files_of_table(directory):
+                if path.parent != directory or path.stem not in chunks:
+                    yield path
+
     def newest_plan(self) -> int:
         """The number of the newest record, 0 if there is none."""
         paths = [*self.record(0).parent.glob("*.json"), *self.kept_record(0).parent.glob("*.json")]
         return max((int(p.stem) for p in paths if re.fullmatch(_RECORD, p.stem)), default=0)
+
+
+def files_of_table(directory: Path, is_nested: bool = True) -> Iterator[Path]:
+    """What readers of a table read: below its directory, but for hidden files."""
+    for path in sorted(directory.rglob("*.parquet") if is_nested else directory.glob("*.parquet")):
+        words = path.relative_to(directory).parts
+        if not any(word.startswith((".", "_")) for word in words) and not path.is_dir():
+            yield path
 
 
 def rule_name(step: str) -> str:

@@ -12,7 +12,7 @@ from snakestudy.config.load import load
 from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.files import write_bytes, write_json
-from snakestudy.layout import ONLY_STEP, Layout
+from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import pluralize
 from snakestudy.planning.model import Capacity, Plan, resources_of_job
 from snakestudy.planning.planner import Planner
@@ -37,6 +37,7 @@ class ParsedPlan:
         publishes: chunks whose manifests rule `plan` writes.
         proposal: the directory it takes them from; None if there is nothing to publish.
         unfinished: chunks that a current plan has still to visit.
+        unowned: files in results/ that are no chunk's, though the plan is current.
     """
 
     config: dict[str, Any]
@@ -44,6 +45,7 @@ class ParsedPlan:
     publishes: tuple[str, ...] = ()
     proposal: Path | None = None
     unfinished: int = 0
+    unowned: int = 0
 
     @property
     def plan(self) -> int:
@@ -119,8 +121,16 @@ def prepare(
             _restore_stores(plan.record, layout)
             _write_proposal(proposal, plan, layout)
         planner.save()
+    unowned = 0 if plan.is_new else _count_unowned(plan.record, layout)
+    if unowned and not dry_run:
+        layout.tasks.unlink(missing_ok=True)  # its rule moves them away
     publishes = tuple(plan.manifests)
-    return ParsedPlan(study.config, plan.record, publishes, proposal, plan.unfinished)
+    return ParsedPlan(study.config, plan.record, publishes, proposal, plan.unfinished, unowned)
+
+
+def _count_unowned(record: PlanRecord, layout: Layout) -> int:
+    tables = [*record.metrics, *map(metadata_table, record.steps)]
+    return sum(1 for _ in layout.unowned_files(tables, record.chunks))
 
 
 def _check_owner(study: Study, record: PlanRecord | None, layout: Layout) -> None:
@@ -140,7 +150,11 @@ def announce(parsed: ParsedPlan) -> str:
     name = parsed.config["study"]
     if parsed.proposal is None:
         left = f"; {parsed.unfinished} of its {len(parsed.chunks)} chunks are not finished"
-        return f"{name}: plan {parsed.plan} is current{left if parsed.unfinished else ''}."
+        line = f"{name}: plan {parsed.plan} is current{left if parsed.unfinished else ''}."
+        if parsed.unowned:
+            files = pluralize(parsed.unowned, "file")
+            line += f"\n  {files} in results are no chunk's: moved out of the way by rule tasks"
+        return line
     pending = {chunk: entry.pending for chunk, entry in parsed.chunks.items() if entry.pending}
     lines = [f"{name}: plan {parsed.plan}", *(f"  {reason}" for reason in parsed.record.why)]
     if pending:

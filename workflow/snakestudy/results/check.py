@@ -23,7 +23,6 @@ from snakestudy.layout import ONLY_STEP, Layout, metadata_table
 from snakestudy.messages import aligned, pluralize
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStep
-from snakestudy.results.unowned import unowned
 from snakestudy.storage.chunk_store import Store
 from snakestudy.storage.documents import FORMAT, ChunkEntry, PlanRecord
 from snakestudy.storage.manifest import Manifest
@@ -221,9 +220,10 @@ class Check:
 
     def _unowned(self) -> None:
         """Files that readers of a table take for a part of it."""
-        for path in unowned(self.layout, self.record):
+        tables = [*self.record.metrics, *map(metadata_table, self.record.steps)]
+        for path in self.layout.unowned_files(tables, self.record.chunks):
             table = path.relative_to(self.layout.results).parts[0]
-            problem = f"is no chunk's; delete {self.layout.tasks} and run snakemake: it moves it"
+            problem = "is no chunk's; run snakemake: it moves it"
             self._say(table, path, problem)
 
     def _task_table(self) -> None:

@@ -7,12 +7,12 @@ active chunk owns, by what a file says of itself, not by its name.
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from snakestudy.errors import UserError
-from snakestudy.layout import RESERVED_METRICS, Layout, metadata_table
+from snakestudy.layout import CHUNK, RESERVED_METRICS, Layout, files_of_table, metadata_table
 from snakestudy.messages import pluralize
 from snakestudy.storage.documents import Footer, PlanRecord
 from snakestudy.storage.part_tables import footer_in
@@ -32,13 +32,13 @@ def clear_unowned(layout: Layout, record: PlanRecord) -> None:
     aside = []
     for table in _tables(layout, owned):
         directory = layout.results / table
-        for path in _files(directory, table in owned):
+        for path in files_of_table(directory, is_nested=table in owned):
             is_needed = table in owned and path.stem in record.chunks
             is_needed = is_needed and path.parent == directory
             is_ours = path.parent == directory and _is_where_it_was_written(path, table)
             if is_ours and not is_needed:
                 path.unlink()
-            elif not is_ours and table in owned:
+            elif not is_ours and (table in owned or _may_have_been_ours(path)):
                 _set_aside(path, layout)
                 aside += [path] * is_needed
         if table not in owned and not any(directory.iterdir()):
@@ -51,28 +51,11 @@ def clear_unowned(layout: Layout, record: PlanRecord) -> None:
         )
 
 
-def unowned(layout: Layout, record: PlanRecord) -> Iterator[Path]:
-    """Files that readers of the newest plan's tables read, and that no active chunk is to have."""
-    for table in (*record.metrics, *map(metadata_table, record.steps)):
-        directory = layout.results / table
-        for path in _files(directory, is_table=True):
-            if path.parent != directory or path.stem not in record.chunks:
-                yield path
-
-
 def _tables(layout: Layout, owned: set[str]) -> list[str]:
     """Directories that hold a table, or may have held one."""
     there = [*layout.results.glob("[!.]*/"), *layout.results.glob("metadata/*/")]
     names = {str(path.relative_to(layout.results)) for path in there} - RESERVED_METRICS
     return sorted(names | {name for name in owned if (layout.results / name).is_dir()})
-
-
-def _files(directory: Path, is_table: bool) -> Iterator[Path]:
-    """What readers of a table read: below its directory, but for hidden files."""
-    for path in sorted(directory.rglob("*.parquet") if is_table else directory.glob("*.parquet")):
-        words = path.relative_to(directory).parts
-        if not any(word.startswith((".", "_")) for word in words) and not path.is_dir():
-            yield path
 
 
 def _is_where_it_was_written(path: Path, table: str) -> bool:
@@ -84,6 +67,17 @@ def _is_where_it_was_written(path: Path, table: str) -> bool:
     footer = _footer(path)
     written = metadata_table(footer.step) if footer.table == "metadata" else footer.table
     return (footer.chunk, written) == (path.stem, table)
+
+
+def _may_have_been_ours(path: Path) -> bool:
+    """Whether it is called like a chunk's output and cannot be read."""
+    if not re.fullmatch(CHUNK, path.stem):
+        return False
+    try:
+        schema_of(path)
+    except Unreadable:
+        return True
+    return False
 
 
 def _footer(path: Path) -> Footer:
