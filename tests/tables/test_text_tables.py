@@ -148,7 +148,7 @@ def test_file_is_read_whole(read: Callable, name: str, text: str, wanted: Column
         ("m.json", '{"x": "\\ud800"}', r"column 'x': '\\ud800' is no text"),
         ("m.json", '{"\\ud800": 1}', "is no text"),
         ("m.json", '{"x": ' + "[" * 500 + "]" * 500 + "}", "column 'x': nested too deep"),
-        ("m.json", "[" * 10**5, "m.json cannot be read: RecursionError"),
+        ("m.json", "[" * 10**5, "is nested too deep"),
         ("m.csv.gz", gzip.compress(b"x\n1\n", mtime=0)[:-9], "cannot be read: EOFError"),
         ("m.csv.xz", b"x\n1\n", "cannot be read: LZMAError"),
         ("m.csv.zst", b"x\n1\n", "cannot be read: OSError"),

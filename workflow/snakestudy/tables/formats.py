@@ -96,7 +96,10 @@ def _from_json(text: str) -> Any:
         check_doubled([name for name, _ in pairs])
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=mapping)
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except RecursionError:
+        raise RowError("is nested too deep; write rows, or read it with a `reader`") from None
 
 
 def _rows_of_json(content: Any) -> Any:
