@@ -20,7 +20,7 @@ import pyarrow as pa
 import pytest
 from rows_kit import Columns, as_lists, same
 
-from snakestudy.config.study import Metric
+from snakestudy.config.study import Input, Metric
 from snakestudy.errors import RowError
 from snakestudy.running.metrics import read_metric
 from snakestudy.tables.pieces import Tokens
@@ -54,8 +54,10 @@ def read(tmp_path: Path) -> Callable[..., Columns]:
     [
         # white space: a first line of names over numbers
         ("m.dat", "t E(eV)\n1 2\n", {"t": [1], "E(eV)": [2]}),
-        ("m.dat", "t file\n1 a.txt\n", {"t": [1], "file": ["a.txt"]}),
-        ("m.dat", "name x\na NA\nb 2\n", {"name": ["a", "b"], "x": [None, 2]}),
+        ("m.dat", "# t file\n1 a.txt\n", {"t": [1], "file": ["a.txt"]}),
+        ("m.dat", " # t y\n1 2\n # a b\n3 4\n# converged early\n", {"t": [1, 3], "y": [2, 4]}),
+        ("m.dat", "t y\n1 NA\n2 3\n", {"t": [1, 2], "y": [None, 3]}),
+        ("m.dat", "# name x\na NA\nb 2\n", {"name": ["a", "b"], "x": [None, 2]}),
         ("m.dat", "# made by\nt x\n1 2\n", {"t": [1], "x": [2]}),
         ("m.dat", "t y\nr1 a 1\nr2 b 2\n", {"index": ["r1", "r2"], "t": ["a", "b"], "y": [1, 2]}),
         # no names: rows
@@ -114,6 +116,15 @@ def test_file_is_read_whole(read: Callable, name: str, text: str, wanted: Column
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
+        ("m.dat", "t file\n1 a.txt\n", "may be a header or a row"),
+        ("m.dat", "name x\na NA\nb 2\n", "may be a header or a row"),
+        ("m.dat", "A01 failed\nA02 3\n", "may be a header or a row"),
+        ("m.dat", "% t y\n1 2\n", "may be a comment or a row"),
+        ("m.dat", "1 2\n@ title\n", "may be a comment or a row"),
+        ("m.csv", "t|y\n1|2\n", "separated by '\\|'"),
+        ("m.tsv", "t,y\n1,2\n", "separated by ','"),
+        ("m.dat", "t, y\n3, 4\n", "separated by commas; call the file .csv"),
+        ("m.dat", "1;2\n3;4\n", "separated by semicolons; call the file .csv"),
         ("m.dat", "alice paris\nbob london\n", "may be a header or a row; write `columns"),
         ("m.dat", "node17 ok\n", "the first line may be a header or a row"),
         ("m.dat", "t x\n1 2\n3\n", "row 2 has 1 fields, the header 2; write `columns"),
@@ -129,15 +140,15 @@ def test_file_is_read_whole(read: Callable, name: str, text: str, wanted: Column
         ("m.csv", "t y\n1 2\n", "columns are separated by spaces"),
         ("m.csv", ",a,b\n,min,max\n0,1,2\n", "a second header line"),
         ("m.csv", ",index\n5,1\n", "column 'index' is doubled"),
-        ("m.csv", "x\n" + "9" * 5000 + "z\udcff\n", "UnicodeDecodeError"),
-        ("m.csv", "x\ty\n\ufeff".encode("utf-16"), "UnicodeDecodeError"),
+        ("m.csv", "x\n" + "9" * 5000 + "z\udcff\n", "is no UTF-8 text"),
+        ("m.csv", "x\ty\n\ufeff".encode("utf-16"), "is no UTF-8 text"),
         ("m.json", '{"a": {"k": 1, "l": 2}, "b": {"k": 3, "l": 4}}', "may be columns, rows"),
         ("m.json", '{"0": {"x": 1}, "1": {"x": 2}}', r'to_json\(orient="records"\)'),
         ("m.json", "[[1, 2]]", "a list is no rows"),
         ("m.json", '{"x": "\\ud800"}', r"column 'x': '\\ud800' is no text"),
         ("m.json", '{"\\ud800": 1}', "is no text"),
         ("m.json", '{"x": ' + "[" * 500 + "]" * 500 + "}", "column 'x': nested too deep"),
-        ("m.json", "[" * 10**5, "m.json cannot be read: RecursionError"),
+        ("m.json", "[" * 10**5, "is nested too deep"),
         ("m.csv.gz", gzip.compress(b"x\n1\n", mtime=0)[:-9], "cannot be read: EOFError"),
         ("m.csv.xz", b"x\n1\n", "cannot be read: LZMAError"),
         ("m.csv.zst", b"x\n1\n", "cannot be read: OSError"),
@@ -167,6 +178,55 @@ def test_what_is_not_sure_is_refused(
 )
 def test_columns_names_columns(read: Callable, name: str, text: str, wanted: Columns) -> None:
     assert same(read(name, text, columns=("t", "y")), wanted)
+
+
+@pytest.mark.parametrize("name", ["m.dat", "m.csv"])
+def test_columns_that_say_otherwise_than_the_file_are_refused(read: Callable, name: str) -> None:
+    text = "time y\n1 2\n" if name == "m.dat" else "time,y\n1,2\n"
+    with pytest.raises(RowError, match=r"the first line names \['time', 'y'\]"):
+        read(name, text, columns=("t", "y"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('{"columns": ["x", "y"], "index": [], "data": []}', {"x": [], "y": []}),
+        ('{"columns": [["a", "b"], ["a", "c"]], "data": [[1, 2]]}', {"a_b": [1], "a_c": [2]}),
+        ('{"schema": {}, "data": [{"index": 0, "x": 5}]}', {"x": [5]}),
+        ('{"schema": {}, "data": [{"index": 3, "x": 5}]}', {"index": [3], "x": [5]}),
+    ],
+)
+def test_json_of_pandas_is_its_frame(read: Callable, text: str, wanted: Columns) -> None:
+    assert same(read("m.json", text), wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"columns": ["x", "x"], "data": [[1, 2]]}', "'x'"),
+        ('{"columns": ["index"], "index": [4], "data": [[1]]}', "'index'"),
+        ('{"a": {"mean": 1.5}, "b": {"mean": 2.5}}', "may be columns, rows or values"),
+    ],
+)
+def test_json_that_is_not_sure_is_refused(read: Callable, text: str, words: str) -> None:
+    with pytest.raises(RowError, match=words):
+        read("m.json", text)
+
+
+def test_pattern_takes_no_file_that_the_task_did_not_write(tmp_path: Path) -> None:
+    study, run = tmp_path / "study", tmp_path / "run"
+    for name in ("study/obs.csv", "study/case/in.csv", "run/obs.csv", "run/case/in.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x\n1\n", encoding="utf-8")
+    (run / "params.json").write_text('{"x": 1}', encoding="utf-8")
+    inputs = [Input(name, "copy", None, None) for name in ("obs.csv", "case")]
+    for pattern in ("*.csv", "**/*.csv", "*.json"):
+        with pytest.raises(RowError, match="the task wrote no file"):
+            read_metric(Metric("m", pattern), run, study, set(), {}, inputs)
+    (run / "case/out.csv").write_text("x\n2\n", encoding="utf-8")
+    rows = read_metric(Metric("m", "**/*.csv"), run, study, set(), {}, inputs)
+    assert same(as_lists(rows)[1], {"x": [2]})
+    assert read_metric(Metric("m", "params.json"), run, study, set(), {}, inputs)[0] == 1
 
 
 def test_columns_must_be_as_many_as_fields(read: Callable) -> None:

@@ -76,12 +76,12 @@ def target_name(item: Input, source: str, values: Mapping[str, Any]) -> str:
     name = os.path.normpath(fill(item.rename, values) if item.rename else os.path.basename(source))
     if name in (".", "..") or name.startswith(("../", "/")):
         raise UserError("leaves the run directory", key="rename", value=item.rename or name)
-    if name in _RUN_FILES:
+    if name in RUN_FILES:
         raise UserError("is a file of the template's own", key="rename", value=name)
     return name
 
 
-_RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.json")
+RUN_FILES = ("params.json", "results.json", "stdout.log", "stderr.log", "task.json")
 
 
 def check_task(task: Task, parameters: Iterable[str]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snakestudy.config.functions import load_function
-from snakestudy.config.study import Metric
+from snakestudy.config.inputs import RUN_FILES, is_per_task, source_path, target_name
+from snakestudy.config.study import Input, Metric
 from snakestudy.config.templates import fill
 from snakestudy.errors import RowError
 from snakestudy.running.environment import values_of
@@ -37,7 +39,10 @@ class TaskMetrics:
         self._reserved = context.reserved_columns
         metrics = context.task.metrics
         self._handed_over = [metric.name for metric in metrics if not metric.path]
-        self._has_placeholders = any("{" in (metric.path or "") for metric in metrics)
+        paths = [metric.path or "" for metric in metrics]
+        self._needs_values = any("{" in path for path in paths) or (
+            any(map(glob.has_magic, paths)) and any(map(is_per_task, context.task.inputs))
+        )
 
     def rows(
         self, returned: Any, directory: Path, spec: TaskSpec
@@ -62,7 +67,7 @@ class TaskMetrics:
             if not self._handed_over:
                 raise
             given, unread = {}, dict.fromkeys(self._handed_over, str(error))
-        values = values_of(self._context.task, spec) if self._has_placeholders else {}
+        values = values_of(self._context.task, spec) if self._needs_values else {}
         for metric in self._context.task.metrics:
             if metric.name in unread:
                 continue
@@ -87,7 +92,9 @@ class TaskMetrics:
         values: Mapping[str, Any],
     ) -> Rows:
         if metric.path:
-            return read_metric(metric, directory, self._context.study, self._reserved, values)
+            inputs = self._context.task.inputs
+            study = self._context.study
+            return read_metric(metric, directory, study, self._reserved, values, inputs)
         try:
             return as_columns(given[metric.name], self._reserved)
         except RowError as error:
@@ -143,17 +150,22 @@ def read_metric(
     study: Path,
     parameters: set[str],
     values: Mapping[str, Any] | None = None,
+    inputs: Sequence[Input] = (),
 ) -> Rows:
     """The rows of one metric from the files that a task left in its run directory.
 
     Args:
-        values: what placeholders in its path stand for.
+        values: what placeholders in its path and in inputs stand for.
+        inputs: of the task, whose files no pattern takes.
 
     Raises:
         RowError: if no file is there or one cannot be read so.
     """
     path = fill(metric.path or "", values or {})
     files = _files(metric, path, directory, values or {})
+    if files != [path]:
+        given = [_given_by(item, study, values or {}) for item in inputs]
+        files = [file for file in files if not _is_given(file, given)]
     if not files:
         raise RowError(f"metric {metric.name}: the task wrote no file {path}")
     tables = [_read(metric, directory, file, study, parameters) for file in files]
@@ -173,6 +185,22 @@ def _files(metric: Metric, path: str, directory: Path, values: Mapping[str, Any]
     pattern = fill(template, {name: glob.escape(as_text(value)) for name, value in values.items()})
     found = glob.glob(pattern, root_dir=directory, recursive=True)
     return sorted(name for name in found if (directory / name).is_file())
+
+
+def _given_by(item: Input, study: Path, values: Mapping[str, Any]) -> tuple[str, Path]:
+    """Where an input is in the run directory, and what it is a copy of."""
+    source = source_path(item, values)
+    return target_name(item, source, values), study / source
+
+
+def _is_given(file: str, inputs: Sequence[tuple[str, Path]]) -> bool:
+    """Whether the task did not write a file: the template did, or it is of an input."""
+    name = os.path.normpath(file)
+    return name in RUN_FILES or any(
+        name == target
+        or (name.startswith(f"{target}/") and (source / name[len(target) + 1 :]).exists())
+        for target, source in inputs
+    )
 
 
 def _read(metric: Metric, directory: Path, file: str, study: Path, parameters: set[str]) -> Rows:

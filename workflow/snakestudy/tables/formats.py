@@ -62,7 +62,11 @@ def format_of(path: Path) -> Format:
 
 
 def _text(file: BinaryIO) -> str:
-    return file.read().decode("utf-8-sig")
+    try:
+        return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        cure = "write it as UTF-8, or read it with a `reader`"
+        raise RowError(f"is no UTF-8 text (byte {error.start}); {cure}") from None
 
 
 def _csv(file: BinaryIO, names: Sequence[str] | None) -> TextColumns:
@@ -92,7 +96,10 @@ def _from_json(text: str) -> Any:
         check_doubled([name for name, _ in pairs])
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=mapping)
+    try:
+        return json.loads(text, object_pairs_hook=mapping)
+    except RecursionError:
+        raise RowError("is nested too deep; write rows, or read it with a `reader`") from None
 
 
 def _rows_of_json(content: Any) -> Any:
@@ -101,10 +108,12 @@ def _rows_of_json(content: Any) -> Any:
         return content
     keys = content.keys()
     if {"columns", "data"} <= keys <= {"columns", "index", "data"}:  # orient="split"
-        columns = dict(zip(content["columns"], zip(*content["data"], strict=True), strict=True))
-        return {**_index(content.get("index", [])), **columns} if content["data"] else []
+        return _rows_of_split(content["columns"], content["data"], content.get("index", []))
     if keys == {"schema", "data"}:  # orient="table"
-        return content["data"]
+        rows = content["data"]
+        if rows and _index([row.get("index") for row in rows]):
+            return rows
+        return [{name: row[name] for name in row if name != "index"} for row in rows]
     if _are_numbers(keys) and not any(isinstance(v, (dict, list)) for v in content.values()):
         return {
             **_index([int(key) for key in content]),
@@ -115,13 +124,27 @@ def _rows_of_json(content: Any) -> Any:
         return content
     if _are_numbers(values[0]):
         columns = {name: list(value.values()) for name, value in content.items()}
-        return {**_index([int(key) for key in values[0]]), **columns}
-    if len(values[0]) > 1 or _are_numbers(keys):
+        return _with_index([int(key) for key in values[0]], columns)
+    if len(values[0]) > 1 or _are_numbers(keys) or (values[0] and len(values) > 1):
         raise RowError(
             "mappings in a mapping may be columns, rows or values: "
             'write a list of rows (pandas: to_json(orient="records"))'
         )
     return content
+
+
+def _rows_of_split(names: list[Any], data: list[Any], index: list[Any]) -> dict[str, Any]:
+    """Columns of pandas' orient="split"; the levels of a name are joined by `_`."""
+    names = ["_".join(map(str, name)) if isinstance(name, list) else str(name) for name in names]
+    check_doubled(names)
+    columns = zip(*data, strict=True) if data else [[] for _ in names]
+    return _with_index(index, dict(zip(names, columns, strict=True)))
+
+
+def _with_index(index: list[Any], columns: dict[str, Any]) -> dict[str, Any]:
+    found = _index(index)
+    check_doubled([*found, *columns])
+    return {**found, **columns}
 
 
 def _are_numbers(keys: Any) -> bool:

@@ -20,6 +20,8 @@ TextColumns = dict[str, Tokens]
 _NUMBER_LIKE = re.compile(r"[\d.:/,+\-TZ ]*")  # dates, times, versions, numbers of any kind
 _WORD = re.compile(r'"(?:[^"\\]|\\.|"")*"(?=\s|$)|[^ \t\v\f]+')
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
+_CURE_FORM = "write it so, or read it with a `reader`"
+_OTHER_COMMENTS = ("%", "!", "//", "@", "&")  # Matlab's, Fortran's, C's, xvg's
 _CURE = "write `columns: [...]` in the metric to name the columns, or read the file with a `reader`"
 
 
@@ -38,19 +40,19 @@ def read_text_table(
         ValueError: if no header can be told for sure, a column is doubled or unnamed, or a line
             is too long or too short.
     """
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if not separator else []
     if separator is None:
-        comments = [line for line in lines if line.startswith("#")]
-        rows = _split([line for line in lines if line.strip() and not line.startswith("#")])
+        found, rows = _spaced(text, names)
         header_of = _white_space_header
-        heads = [_split([line.lstrip("# \t")]) for line in comments]
-        found = [words[0] for words in heads if words]
     else:
         found, rows = _separated(text, separator)
         header_of = _separated_header
     if names is not None:
         header = list(names)
-        rows = rows[1:] if rows and _stripped(rows[0]) == header else rows
+        first = _stripped(rows[0]) if rows else []
+        if first != header and _is_header(first, rows[1:]):
+            problem = f"the first line names {first}, `columns` in the metric {header}"
+            raise ValueError(f"{problem}: write the same names, or read the file with a `reader`")
+        rows = rows[1:] if first == header else rows
     else:
         header, rows = header_of(rows, found)
     if names is None and _has_row_names(header, rows, text):
@@ -67,7 +69,7 @@ def _has_row_names(header: list[str], rows: list[list[str]], text: str) -> bool:
         return False
     if not any(row[-1].strip() for row in rows):
         raise ValueError("the lines end with a separator and the header does not")
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    lines = [line for line in text.splitlines() if line.strip() and not _is_comment(line)]
     names = {row[0] for row in rows}
     are_names = len(names) == len(rows) and all(map(is_name, names))
     return are_names or all(line.lstrip().startswith('"') for line in lines)
@@ -114,6 +116,37 @@ def is_name(word: str) -> bool:
     return not is_value and any(character.isalpha() or character == "_" for character in word)
 
 
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _spaced(text: str, names: Sequence[str] | None) -> tuple[list[list[str]], list[list[str]]]:
+    """What the lines behind `#` before the first row say, and the rows, split at white space."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [line for line in lines if line.strip()]
+    start = next((at for at, line in enumerate(lines) if not _is_comment(line)), len(lines))
+    heads = [_split([line.lstrip("# \t")]) for line in lines[:start]]
+    lines = [line for line in lines[start:] if not _is_comment(line)]
+    for line in lines:
+        if line.lstrip().startswith(_OTHER_COMMENTS):
+            problem = f"the line {line.strip()[:60]!r} may be a comment or a row"
+            raise ValueError(f"{problem}; comments begin with '#'; read the file with a `reader`")
+    rows = _split(lines)
+    if names is None or len(names) > 1:
+        _check_no_separator(lines, rows)
+    return [words[0] for words in heads if words], rows
+
+
+def _check_no_separator(lines: list[str], rows: list[list[str]]) -> None:
+    """Refuse lines whose words are separated by more than white space."""
+    for char, name in ((",", "commas"), (";", "semicolons")):
+        counts = {line.count(char) for line in lines}
+        if len(counts) != 1 or counts == {0} or any('"' in line for line in lines):
+            continue
+        if all(len(row) <= line.count(char) + 1 for row, line in zip(rows, lines, strict=True)):
+            raise ValueError(f"it looks separated by {name}; call the file .csv")
+
+
 def _separated(text: str, separator: str) -> tuple[list[list[str]], list[list[str]]]:
     """What the lines behind `#` before the first row say, and the rows."""
     text = text.lstrip("\n\r")
@@ -134,6 +167,11 @@ def _separated(text: str, separator: str) -> tuple[list[list[str]], list[list[st
         raise ValueError(str(error)) from None
     if separator == ";" and any(_DECIMAL_COMMA.fullmatch(field) for row in rows for field in row):
         raise ValueError("numbers have commas for points; read the file with a `reader`")
+    if len(rows) > 1 and all(len(row) == 1 for row in rows) and '"' not in text:
+        for char in ",;|\t":
+            counts = {row[0].count(char) for row in rows}
+            if len(counts) == 1 and counts != {0}:
+                raise ValueError(f"it looks separated by {char!r}, not {separator!r}; {_CURE_FORM}")
     heads = [next(csv.reader([line], delimiter=separator), []) for line in comments]
     return [_stripped(head) for head in heads], rows
 
@@ -187,7 +225,7 @@ def _white_space_header(
     width = len(rows[0])
     rest = rows[1:]
     fits = {len(row) for row in rest} in ({width}, {width + 1})
-    if all(map(is_name, rows[0])) and fits and any(map(_are_numbers, zip(*rest, strict=True))):
+    if _is_header(rows[0], rest):
         return rows[0], rest
     for words in named:
         if len(words) == width:
@@ -197,6 +235,21 @@ def _white_space_header(
             return rows[0], rest  # and which line does not fit is told
         raise ValueError(f"the first line may be a header or a row; {_CURE}")
     return [f"c{number}" for number in range(width)], rows
+
+
+def _is_header(first: list[str], rest: list[list[str]]) -> bool:
+    """Whether a line is one of names for sure: each column below it is of values that are no text.
+
+    A column of texts might go on in it, and it would depend on the task. Names of rows (R) are one
+    column more than the header names, which tells it by itself.
+    """
+    widths = {len(row) for row in rest}
+    if widths not in ({len(first)}, {len(first) + 1}) or not all(map(is_name, first)):
+        return False
+    columns = list(zip(*rest, strict=True))
+    if widths == {len(first) + 1}:
+        return any(map(_are_numbers, columns))
+    return any(map(_are_numbers, columns)) and all(token_type(c) != "string" for c in columns)
 
 
 def _are_numbers(texts: Sequence[str]) -> bool:
