@@ -290,7 +290,8 @@ class World:
             rows = {r for r in self.of(a) if r and r.status == "success"}
             if len({r.code for r in rows}) > 1:
                 return  # not known which
-            if row := next((r for r in rows if metric in r.code.metrics), None):
+            has = metric in self.code.metrics  # rows that are kept may have more
+            if row := next((r for r in rows if has and metric in r.code.metrics), None):
                 wanted[a] = row
         if not wanted and not files:
             return

@@ -39,6 +39,12 @@ FOUND: list[list[Event]] = [  # histories that failed once
         ("truncate", 561, 784),
         ("run", 490, 142),
     ],
+    [
+        ("edit_metrics", 617, 223),
+        ("run", 31, 429),
+        ("edit_metrics", 642, 150),
+        ("keep", 126, 624),
+    ],
 ]
 
 
