@@ -77,6 +77,7 @@ class CleanPlace:
 
     def restore(self) -> None:
         """Put back what the task changed; looking takes a microsecond."""
+        signal.setitimer(signal.ITIMER_REAL, 0)  # it would go off in a task that comes later
         if (
             os.umask(self._umask) != self._umask  # it is back by that
             or self._data != self._environ
@@ -115,7 +116,6 @@ class CleanPlace:
         (gc.enable if self._is_collected else gc.disable)()
         sys.setrecursionlimit(self._depth)
         socket.setdefaulttimeout(self._timeout)
-        signal.alarm(0)
         for number, handler in zip(_SIGNALS, self._handlers, strict=True):
             if handler is not None and _handler_of(number) is not handler:
                 signal.signal(number, handler)
