@@ -123,7 +123,9 @@ def run_slice(
         finished.add(spec.index, result)
         if not runner.context.has_directory:
             scratch.empty()
-        if time.monotonic() > end or finished.bytes > _MOST_BYTES:
+        is_full = time.monotonic() > end or finished.bytes > _MOST_BYTES
+        # Should the next task take this process with it, a fork's end would be told by nobody.
+        if is_full or (result.error and runner.context.task.isolation == "process"):
             break
     record.clear()
     return finished.handed_over(stopped, is_late)
