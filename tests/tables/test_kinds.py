@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from snakestudy.tables.arrow_columns import arrow_piece
 from snakestudy.tables.kinds import Variants, as_before, as_stored, stored_pieces, stored_schema
-from snakestudy.tables.pieces import ArrowColumn, Buffer, Tokens, as_list
+from snakestudy.tables.pieces import Buffer, Piece, Tokens, as_list
 
 LIST, DECIMAL = pa.list_, pa.decimal128(38, 2)
 
@@ -30,12 +31,8 @@ def shown(*pieces: Any) -> tuple[pa.DataType, list]:
     return type_, found.to_pylist()
 
 
-def arrow(values: list, type_: pa.DataType | None = None) -> ArrowColumn:
-    table = pa.table({"a": pa.array(values, type_)})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema) as stream:
-        stream.write_table(table)
-    return ArrowColumn(sink.getvalue().to_pybytes(), len(values))
+def arrow(values: list, type_: pa.DataType | None = None) -> Piece:
+    return arrow_piece(pa.array(values, type_))
 
 
 @pytest.mark.parametrize(

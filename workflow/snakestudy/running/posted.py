@@ -114,10 +114,9 @@ def _piece_from_json(piece: Any, blobs: bytes) -> Any:
     if isinstance(piece, list):
         return [_value_from_json(value) for value in piece]
     if "arrow" in piece:
-        import pyarrow
+        from snakestudy.tables.arrow_columns import column_in  # with pyarrow
 
-        with pyarrow.ipc.open_stream(of(piece["arrow"])) as stream:
-            return stream.read_all().column(0)
+        return column_in(of(piece["arrow"]))
     valid = None if piece["valid"] is None else of(piece["valid"])
     return Buffer(piece["kind"], of(piece["at"]), valid, tuple(piece["shape"]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from snakestudy.errors import RowError
 from snakestudy.tables.cells import values_piece
+from snakestudy.tables.common_types import decimal_type
 from snakestudy.tables.pieces import ArrowColumn, Piece
 from snakestudy.tables.times import check_years, name_for_readers
 
@@ -42,6 +42,8 @@ def _range(index: Mapping[str, Any], rows: int) -> tuple[str, list[int]] | None:
 
 def _tuple(name: str) -> Any:
     """The names of a pandas column of several levels, which Arrow has as one text."""
+    import ast  # seldom needed, and visits import this module
+
     try:
         return ast.literal_eval(name)
     except (ValueError, SyntaxError):
@@ -61,7 +63,8 @@ def arrow_piece(column: pa.ChunkedArray | pa.Array) -> Piece:
         column = pa.chunked_array(storage, column.type.storage_type)
     target = _travelling(column.type)
     try:
-        plain = column.cast(target) if target and target != column.type else column
+        # By name, as types of lists are the same whatever they call their values.
+        plain = column.cast(target) if target and str(target) != str(column.type) else column
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         if target and pa.types.is_temporal(target):
             raise RowError(f"{column.type} is not exact in {target}") from None
@@ -75,6 +78,12 @@ def arrow_piece(column: pa.ChunkedArray | pa.Array) -> Piece:
     with pa.ipc.new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return ArrowColumn(sink.getvalue().to_pybytes(), len(plain))
+
+
+def column_in(stream: bytes) -> pa.ChunkedArray:
+    """The column that an `ArrowColumn` is sent as."""
+    with pa.ipc.open_stream(stream) as tables:
+        return tables.read_all().column(0)
 
 
 def _check_years(column: pa.ChunkedArray) -> None:
@@ -94,8 +103,8 @@ def _travelling(kind: pa.DataType) -> pa.DataType | None:
     for is_kind, travelling in _TRAVELLING:
         if is_kind(kind):
             return travelling
-    if types.is_null(kind) or types.is_decimal(kind):
-        return kind
+    if types.is_decimal(kind):
+        return decimal_type(kind.precision - kind.scale, kind.scale)
     if types.is_timestamp(kind):
         zone = name_for_readers(kind.tz) if kind.tz else None
         return pa.timestamp("ns" if kind.unit == "ns" else "us", zone)
@@ -108,6 +117,7 @@ def _travelling(kind: pa.DataType) -> pa.DataType | None:
 
 
 _TRAVELLING = (
+    (pa.types.is_null, pa.null()),
     (pa.types.is_boolean, pa.bool_()),
     (pa.types.is_integer, pa.int64()),
     (pa.types.is_floating, pa.float64()),

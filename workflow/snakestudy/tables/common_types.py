@@ -6,6 +6,14 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
+_DIGITS = 19  # of decimals, before and after the point
+
+
+def decimal_type(before: int, after: int) -> pa.DataType | None:
+    """The type of decimals with so many digits around the point; None for more than it holds."""
+    fits = before <= _DIGITS and 0 <= after <= _DIGITS
+    return pa.decimal128(2 * _DIGITS, after) if fits else None
+
 
 def common_type(types: Iterable[pa.DataType]) -> pa.DataType:
     """The type that holds them all, in whatever order they come: null yields, int with float is

@@ -1,25 +1,24 @@
-"""Pieces as Arrow columns, by kind: of plain values, of arrays, of Arrow's own columns."""
+"""Pieces as Arrow columns, by kind: plain values one by one, all others as they are."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import prod
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from snakestudy.tables.common_types import common_type
+from snakestudy.tables.arrow_columns import column_in
+from snakestudy.tables.common_types import common_type, decimal_type
 from snakestudy.tables.pieces import ArrowColumn, Buffer, Piece, Tokens
+from snakestudy.tables.times import zone_name
 from snakestudy.values import as_text
 
 TOKEN = "token"  # the kind of texts of a file
 _TEXT = pa.string()
-_DIGITS = 19  # before and after the point; decimals with more are texts
 _SIMPLE = {
     bool: pa.bool_(),
     int: pa.int64(),
@@ -39,17 +38,14 @@ def kinds_of(piece: Piece) -> dict[str, pa.Array | pa.ChunkedArray]:
         return {TOKEN: pa.array(piece, _TEXT)}
     if isinstance(piece, list):
         return _of_values(piece)
-    if isinstance(piece, Buffer):
-        array = arrow_of(piece)
-        return {str(array.type): array}
-    return _of_arrow(arrow_of(piece))
+    array = arrow_of(piece)
+    return {str(array.type): array}
 
 
 def arrow_of(piece: Buffer | ArrowColumn) -> pa.Array | pa.ChunkedArray:
     """The Arrow column that a piece is sent as."""
     if isinstance(piece, ArrowColumn):
-        with pa.ipc.open_stream(piece.data) as stream:
-            return stream.read_all().column(0)
+        return column_in(piece.data)
     count = len(piece) * prod(piece.shape)
     valid = None if piece.valid is None else _bits(piece.valid)
     data = _bits(piece.data) if piece.kind == "bool" else pa.py_buffer(piece.data)
@@ -98,7 +94,7 @@ def _type_of(value: Any) -> pa.DataType:
     if isinstance(value, list):
         return _list_type(value)
     if type(value) is datetime:
-        type_ = pa.timestamp("us", tz=_zone_of(value))
+        type_ = pa.timestamp("us", tz=zone_name(value.tzinfo))
     elif type(value) is Decimal:
         type_ = _decimal_type(value)
     else:
@@ -117,36 +113,17 @@ def _list_type(values: list[Any]) -> pa.DataType:
     if types <= {float} or types in ({bool}, {str}):
         inner = _SIMPLE[types.pop()] if types else pa.null()
     else:
-        inner = _common([_type_of(value) for value in values if value is not None])
+        inner = common_type({_type_of(value) for value in values if value is not None})
         if inner == _TEXT and types != {str}:
             return _TEXT
     return pa.list_(inner)
-
-
-def _common(types: Sequence[pa.DataType]) -> pa.DataType:
-    return common_type(dict.fromkeys(types))
-
-
-def _zone_of(value: datetime) -> str | None:
-    """The name of a time's zone, or else its offset."""
-    if value.tzinfo is None:
-        return None
-    if isinstance(value.tzinfo, ZoneInfo) and value.tzinfo.key:
-        return value.tzinfo.key
-    offset = value.utcoffset()
-    if not offset or offset % timedelta(minutes=1):
-        return "UTC"
-    minutes = round(abs(offset).total_seconds() / 60)
-    return f"{'-' if offset < timedelta() else '+'}{minutes // 60:02}:{minutes % 60:02}"
 
 
 def _decimal_type(value: Decimal) -> pa.DataType:
     _, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):  # not a number
         return _TEXT
-    scale = max(0, -exponent)
-    before = len(digits) + exponent
-    return pa.decimal128(2 * _DIGITS, scale) if max(scale, before) <= _DIGITS else _TEXT
+    return decimal_type(len(digits) + exponent, max(0, -exponent)) or _TEXT
 
 
 def text_of(value: Any) -> str:
@@ -171,53 +148,3 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_jsonable(item) for item in value]
     return str(value)
-
-
-def _of_arrow(column: pa.ChunkedArray) -> dict[str, Any]:
-    """The column of an Arrow table by kind, in the types that plain values have."""
-    type_ = _plain_type(column.type)
-    if type_ is not None:
-        try:
-            return {str(type_): column if column.type == type_ else column.cast(type_)}
-        except _NO_TYPE:
-            pass  # integers of 64 bits without a sign, parts of a microsecond
-    return _of_values(column.to_pylist())
-
-
-def _plain_type(type_: pa.DataType) -> pa.DataType | None:
-    """The type that plain values like these have; None if they have to be looked at."""
-    types = pa.types
-    if types.is_dictionary(type_):
-        return _plain_type(type_.value_type)
-    if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
-        inner = _plain_type(type_.value_type)
-        return None if inner is None else pa.list_(inner)
-    if types.is_timestamp(type_):
-        return pa.timestamp("ns" if type_.unit == "ns" else "us", tz=type_.tz)
-    if types.is_duration(type_):
-        return pa.duration("ns" if type_.unit == "ns" else "us")
-    if types.is_decimal(type_):
-        fits = 0 <= type_.scale <= _DIGITS and type_.precision - type_.scale <= _DIGITS
-        return pa.decimal128(2 * _DIGITS, type_.scale) if fits else None
-    return next((plain for matches, plain in _PLAIN if matches(type_)), None)
-
-
-def _is_text(type_: pa.DataType) -> bool:
-    return type_ in (pa.string(), pa.large_string(), pa.string_view())
-
-
-def _is_binary(type_: pa.DataType) -> bool:
-    return type_ in (pa.binary(), pa.large_binary(), pa.binary_view())
-
-
-_PLAIN: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
-    (pa.types.is_null, pa.null()),
-    (pa.types.is_boolean, pa.bool_()),
-    (pa.types.is_integer, pa.int64()),
-    (pa.types.is_floating, pa.float64()),
-    (_is_text, _TEXT),
-    (_is_binary, pa.binary()),
-    (pa.types.is_fixed_size_binary, pa.binary()),
-    (pa.types.is_date, pa.date32()),
-    (pa.types.is_time, pa.time64("us")),
-]

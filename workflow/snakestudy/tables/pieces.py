@@ -42,14 +42,20 @@ class Buffer:
     valid: bytes | None = None
     shape: tuple[int, ...] = ()
 
+    @property
+    def row_bytes(self) -> int:
+        return {"bool": 1, "date32": 4}.get(self.kind, 8) * prod(self.shape)
+
     def __len__(self) -> int:
-        width = {"bool": 1, "date32": 4}.get(self.kind, 8)
-        return len(self.data) // (width * prod(self.shape))
+        return len(self.data) // self.row_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ArrowColumn:
-    """A column of an Arrow table, as an IPC stream of a table with that column alone."""
+    """A column of an Arrow table in a type that plain values have (`arrow_columns.arrow_piece`).
+
+    It is sent as an IPC stream of a table with that column alone.
+    """
 
     data: bytes
     rows: int

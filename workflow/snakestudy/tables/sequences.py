@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-from math import prod
 from typing import Any
 
 from snakestudy.errors import RowError
@@ -53,8 +52,7 @@ def check_buffer(buffer: Buffer) -> None:
     kind = _BUFFER_KIND.fullmatch(buffer.kind)
     is_known = kind is not None and (kind[1] is None or name_for_readers(kind[1]) == kind[1])
     if is_known and all(type(size) is int and size > 0 for size in buffer.shape):
-        width = {"bool": 1, "date32": 4}.get(buffer.kind, 8) * prod(buffer.shape)
-        rows, rest = divmod(len(buffer.data), width)
+        rows, rest = divmod(len(buffer.data), buffer.row_bytes)
         if not rest and (buffer.valid is None or (len(buffer.valid) == rows and not buffer.shape)):
             return
     raise RowError(f"bytes that are no buffer of {buffer.kind}")
