@@ -49,8 +49,8 @@ def told_apart(design: Design, context: PlanContext, layout: Layout) -> Design:
 
 def _columns(layout: Layout, metric: str, chunks: list[str]) -> set[str]:
     """The columns that are a metric's own, as its files have them."""
-    from snakestudy.storage.documents import Footer
-    from snakestudy.tables.arrow import Unreadable, footer_of, schema_of
+    from snakestudy.storage.part_tables import footer_in
+    from snakestudy.tables.arrow import Unreadable, schema_of
 
     columns, parameters = set(), {"task_id"}
     for chunk in chunks:
@@ -58,7 +58,7 @@ def _columns(layout: Layout, metric: str, chunks: list[str]) -> set[str]:
         with suppress(FileNotFoundError, Unreadable):  # a visit makes it anew
             schema = schema_of(path)
             columns.update(schema.names)
-            parameters.update(Footer.of(footer_of(schema), str(path)).parameters)
+            parameters.update(footer_in(schema, path).parameters)
     return columns - parameters
 
 
@@ -67,9 +67,9 @@ def _has_values(layout: Layout, metric: str, chunks: list[str], name: str) -> bo
     from snakestudy.tables.arrow import Unreadable, read
 
     for chunk in chunks:
-        with suppress(FileNotFoundError, Unreadable):
-            table = read(layout.output(metric, chunk))
-            if name in table.column_names and table[name].null_count < len(table):
+        with suppress(FileNotFoundError, Unreadable):  # it has no such column, perhaps
+            column = read(layout.output(metric, chunk), [name])[name]
+            if column.null_count < len(column):
                 return True
     return False
 

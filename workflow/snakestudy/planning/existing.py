@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy
@@ -30,9 +31,10 @@ def load_existing(record: PlanRecord | None, layout: Layout) -> dict[str, Existi
     planned = record.chunks if record else {}
     started = set(layout.started())
     existing = {}
+    misplaced = cache(lambda: _misplaced(layout))  # seldom needed, and by several then
     for chunk in sorted(started | planned.keys()):
         wanted = planned[chunk].manifest if chunk in planned else None
-        manifest = Manifest.of(layout, chunk, PLANNED, wanted) or _misplaced(layout).get(chunk)
+        manifest = Manifest.of(layout, chunk, PLANNED, wanted) or misplaced().get(chunk)
         if manifest is None:
             continue
         state = State.load(layout.chunk_store(chunk))

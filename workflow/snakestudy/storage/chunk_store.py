@@ -120,10 +120,10 @@ class Store:
             names = tables["metadata"].footer.tables or [f.stem for f in part.glob("*.parquet")]
             tables |= {name: PartTable(part / f"{name}.parquet") for name in names}
             footers = {name: table.footer for name, table in tables.items()}
-            for name in names:
+            for name in {*names} - {"metadata"}:
                 for _ in read_groups(tables[name].path):
                     pass
-            metadata = tables["metadata"].own_rows(None)
+            metadata = read(tables["metadata"].path)
         except (Unreadable, FileNotFoundError):
             return False
         is_this_chunk = all(
@@ -239,9 +239,10 @@ class Store:
         numbers = self.part_numbers()
         names = {path.stem for number in numbers for path in self.part(number).glob("*.parquet")}
         result_columns = manifest.result_columns()
+        last = self._by_part(rows, manifest.ids)
         tables = {}
         for name in sorted(names):
-            merged = self.merged(name, rows, manifest.ids)
+            merged = MergedTable(self._tables_of(name, last), manifest.ids)
             tables[name] = _beside(merged, result_columns, f"metric {name}")
         number = self.add(tables, footer, sync=True)
         for old in numbers:  # first out of sight: half a part would look damaged
@@ -257,16 +258,23 @@ class Store:
             rows: as `last_rows`.
             tasks: in the order in which their rows come out.
         """
+        return MergedTable(self._tables_of(name, self._by_part(rows, tasks)), tasks)
+
+    def _by_part(self, rows: pa.Table, tasks: list[str]) -> dict[int, list[str]]:
+        """The tasks whose last rows lie in each part."""
         part_of = dict(zip(rows["task_id"].to_pylist(), rows["part"].to_pylist(), strict=True))
         tasks_of: dict[int, list[str]] = {number: [] for number in self.part_numbers()}
         for task in tasks:
             if task in part_of:
                 tasks_of[part_of[task]].append(task)
-        paths = {number: self.table(name, number) for number in tasks_of}
-        parts = [
-            (PartTable(path), tasks_of[number]) for number, path in paths.items() if path.exists()
-        ]
-        return MergedTable(parts, tasks)
+        return tasks_of
+
+    def _tables_of(
+        self, name: str, tasks_of: Mapping[int, list[str]]
+    ) -> list[tuple[PartTable, list[str]]]:
+        """A table of each part that has it, with the tasks whose rows are taken from it."""
+        paths = ((self.table(name, number), tasks) for number, tasks in tasks_of.items())
+        return [(PartTable(path), tasks) for path, tasks in paths if path.exists()]
 
 
 def _beside(merged: MergedTable, result_columns: pa.Table, what: str) -> Batches:

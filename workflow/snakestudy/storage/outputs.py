@@ -243,18 +243,26 @@ class Outputs:
         )
 
     def _is_link(self, chunk: str, file: PartTable) -> bool:
-        source = self._projection(chunk).table.path
+        source = self._source(chunk).path
         return source.exists() and source.samefile(file.path)
 
     def _projection(self, chunk: str) -> Projection:
-        store = Store(self.layout.chunk_store(chunk))
         manifest = Manifest.load(self.layout.manifest(chunk)).of_active()
-        name = METADATA if self.table.startswith(f"{METADATA}/") else self.table
+        return Projection(self._name, self._source(chunk), manifest)
+
+    @property
+    def _name(self) -> str:
+        """What the table is called in the store."""
+        return METADATA if self.table.startswith(f"{METADATA}/") else self.table
+
+    def _source(self, chunk: str) -> PartTable:
+        """The table of the chunk's store that its file shows."""
+        store = Store(self.layout.chunk_store(chunk))
         parts = store.part_numbers()
         if len(parts) != 1:
             what = "is not as its visit left it"
             raise UserError(what, file=str(store.parts), fix="Run snakemake again.")
-        return Projection(name, PartTable(store.table(name, parts[0])), manifest)
+        return PartTable(store.table(self._name, parts[0]))
 
 
 def shown_together(name: str, found: Sequence[tuple[Manifest, list[pa.Table]]]) -> pa.Table:

@@ -15,13 +15,7 @@ import pyarrow as pa
 
 from snakestudy.errors import UserError
 from snakestudy.storage.documents import Footer
-from snakestudy.tables.arrow import (
-    Description,
-    describe,
-    footer_of,
-    read_columns_of_groups,
-    read_groups,
-)
+from snakestudy.tables.arrow import Description, describe, footer_of, read_groups
 from snakestudy.tables.kinds import as_stored, stored_schema
 from snakestudy.tables.row_selection import places_in, rows_with, sorted_by
 
@@ -70,12 +64,12 @@ class PartTable:
     def bytes(self) -> int:
         return sum(self.description.bytes_of_groups)
 
-    def own_rows(self, tasks: Sequence[str] | None) -> pa.Table:
-        """task_id and own columns of some tasks, in the file's order; None: of all."""
-        groups = None if tasks is None or self.bytes <= _WINDOW_BYTES else self._groups_of(tasks)
+    def own_rows(self, tasks: Sequence[str]) -> pa.Table:
+        """task_id and own columns of some tasks, in the file's order."""
+        groups = None if self.bytes <= _WINDOW_BYTES else self._groups_of(tasks)
         tables = [self._own(table) for table in read_groups(self.path, groups)]
         table = pa.concat_tables(tables) if tables else self._own_schema_with_id.empty_table()
-        return table if tasks is None else rows_with(table, pa.chunked_array([tasks], pa.string()))
+        return rows_with(table, pa.chunked_array([tasks], pa.string()))
 
     def batches(self) -> Iterator[pa.Table]:
         """task_id and own columns, a row group at a time."""
@@ -92,12 +86,8 @@ class PartTable:
     def _groups_of(self, tasks: Sequence[str]) -> list[int]:
         """The row groups that rows of some tasks lie in."""
         wanted = set(tasks)
-        return [group for group, held in enumerate(self._tasks) if not wanted.isdisjoint(held)]
-
-    @cached_property
-    def _tasks(self) -> list[set[str]]:
-        """The tasks of each row group."""
-        return [set(ids) for ids in self.rows_by_task]
+        held = enumerate(self.rows_by_task)
+        return [group for group, rows in held if not rows.keys().isdisjoint(wanted)]
 
     @cached_property
     def rows_by_task(self) -> list[dict[str, int]]:
@@ -105,8 +95,8 @@ class PartTable:
         from pyarrow import compute  # takes longer than a small visit's other work with tables
 
         found = []
-        for column in read_columns_of_groups(self.path, "task_id"):
-            counted = compute.call_function("value_counts", [column])
+        for table in read_groups(self.path, columns=["task_id"]):
+            counted = compute.call_function("value_counts", [table["task_id"]])
             found.append({row["values"]: row["counts"] for row in counted.to_pylist()})
         return found
 

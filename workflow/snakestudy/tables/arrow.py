@@ -21,6 +21,7 @@ FOOTER = b"snakestudy"
 NATURAL = b"snakestudy.natural"
 _GROUP_BYTES = 32_000_000
 _FEW_ROWS = 200
+_MANY_ROWS = 320_000
 
 
 def write(table: pa.Table, path: Path, footer: dict[str, Any], *, sync: bool = False) -> None:
@@ -134,30 +135,27 @@ def read(path: Path, columns: list[str] | None = None) -> pa.Table:
     return table
 
 
-def read_groups(path: Path, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
+def read_groups(
+    path: Path, groups: Sequence[int] | None = None, columns: list[str] | None = None
+) -> Iterator[pa.Table]:
     """Some row groups of a file, one after the other; all of them if none are named.
 
-    A table of many rows a task has task_id as a dictionary.
+    A large file has task_id as a dictionary, for there are many rows a task.
 
     Raises:
         Unreadable, FileNotFoundError
     """
-    with _opened(path) as file:
-        is_large = file.metadata.num_rows > _GROUP_BYTES / 100
-    with _opened(path, ["task_id"] if is_large else ()) as file:
+
+    def read_from(file: parquet.ParquetFile) -> Iterator[pa.Table]:
         for group in range(file.num_row_groups) if groups is None else groups:
-            yield file.read_row_group(group)
+            yield file.read_row_group(group, columns)
 
-
-def read_columns_of_groups(path: Path, name: str) -> Iterator[pa.ChunkedArray]:
-    """One column, of one row group after the other.
-
-    Raises:
-        Unreadable, FileNotFoundError
-    """
     with _opened(path) as file:
-        for group in range(file.num_row_groups):
-            yield file.read_row_group(group, [name])[name]
+        if file.metadata.num_rows <= _MANY_ROWS:
+            yield from read_from(file)
+            return
+    with _opened(path, ["task_id"]) as file:
+        yield from read_from(file)
 
 
 @dataclass(frozen=True)
