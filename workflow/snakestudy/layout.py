@@ -138,13 +138,15 @@ class Layout:
             names[:] = [name for name in names if not name.startswith(".")]
             yield from (os.path.join(directory, name) for name in files)
 
-    def unowned_files(self, tables: Iterable[str], chunks: Container[str]) -> Iterator[Path]:
+    def unowned_files(self, tables: Iterable[str], chunks: Container[str]) -> list[Path]:
         """Files that readers of tables read, and that are no chunk's."""
+        found = []
         for table in tables:
-            directory = self.results / table
-            for path in files_of_table(directory):
-                if path.parent != directory or path.stem not in chunks:
-                    yield path
+            directory = str(self.results / table)
+            for place, name in _files_of_table(directory):  # a path each would take most of it
+                if place != directory or name.removesuffix(".parquet") not in chunks:
+                    found.append(Path(place, name))
+        return sorted(found)
 
     def newest_plan(self) -> int:
         """The number of the newest record, 0 if there is none."""
@@ -152,12 +154,17 @@ class Layout:
         return max((int(p.stem) for p in paths if re.fullmatch(_RECORD, p.stem)), default=0)
 
 
-def files_of_table(directory: Path, is_nested: bool = True) -> Iterator[Path]:
+def files_of_table(directory: Path, is_nested: bool = True) -> list[Path]:
     """What readers of a table read: below its directory, but for hidden files."""
-    for path in sorted(directory.rglob("*.parquet") if is_nested else directory.glob("*.parquet")):
-        words = path.relative_to(directory).parts
-        if not any(word.startswith((".", "_")) for word in words) and not path.is_dir():
-            yield path
+    return sorted(Path(*place_and_name) for place_and_name in _files_of_table(directory, is_nested))
+
+
+def _files_of_table(directory: str | Path, is_nested: bool = True) -> Iterator[tuple[str, str]]:
+    for place, names, files in os.walk(directory):
+        names[:] = [name for name in names if is_nested and not name.startswith((".", "_"))]
+        for name in files:
+            if name.endswith(".parquet") and not name.startswith((".", "_")):
+                yield str(place), name
 
 
 def rule_name(step: str) -> str:

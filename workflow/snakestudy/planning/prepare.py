@@ -12,7 +12,7 @@ from snakestudy.config.load import load
 from snakestudy.config.study import Step, Study
 from snakestudy.errors import UserError
 from snakestudy.files import write_bytes, write_json
-from snakestudy.layout import ONLY_STEP, Layout, metadata_table
+from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import pluralize
 from snakestudy.planning.model import Capacity, Plan, resources_of_job
 from snakestudy.planning.planner import Planner
@@ -121,16 +121,13 @@ def prepare(
             _restore_stores(plan.record, layout)
             _write_proposal(proposal, plan, layout)
         planner.save()
-    unowned = 0 if plan.is_new else _count_unowned(plan.record, layout)
+    unowned = 0
+    if not plan.is_new:
+        unowned = len(layout.unowned_files(plan.record.tables, plan.record.chunks))
     if unowned and not dry_run:
         layout.tasks.unlink(missing_ok=True)  # its rule moves them away
     publishes = tuple(plan.manifests)
     return ParsedPlan(study.config, plan.record, publishes, proposal, plan.unfinished, unowned)
-
-
-def _count_unowned(record: PlanRecord, layout: Layout) -> int:
-    tables = [*record.metrics, *map(metadata_table, record.steps)]
-    return sum(1 for _ in layout.unowned_files(tables, record.chunks))
 
 
 def _check_owner(study: Study, record: PlanRecord | None, layout: Layout) -> None:

@@ -19,7 +19,7 @@ from snakestudy.design.blocks import DesignExpander
 from snakestudy.design.columns import Column
 from snakestudy.design.design import Design
 from snakestudy.design.ids import task_codes
-from snakestudy.layout import ONLY_STEP, Layout, metadata_table
+from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.messages import aligned, pluralize
 from snakestudy.provenance.row_digest import RowDigest
 from snakestudy.results.current import CurrentStep
@@ -77,7 +77,7 @@ class Check:
                 continue
             self.known.append(manifest.task_codes)
             self.active.append(manifest.task_codes[manifest.active])
-            for table in (*map(metadata_table, self.record.steps), *self.record.metrics):
+            for table in self.record.tables:
                 self._output(table, manifest, entry)
             self._store(manifest)
             self._run_directories(manifest)
@@ -220,8 +220,7 @@ class Check:
 
     def _unowned(self) -> None:
         """Files that readers of a table take for a part of it."""
-        tables = [*self.record.metrics, *map(metadata_table, self.record.steps)]
-        for path in self.layout.unowned_files(tables, self.record.chunks):
+        for path in self.layout.unowned_files(self.record.tables, self.record.chunks):
             table = path.relative_to(self.layout.results).parts[0]
             problem = "is no chunk's; run snakemake: it moves it"
             self._say(table, path, problem)

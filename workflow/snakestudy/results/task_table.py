@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from snakestudy.errors import UserError
-from snakestudy.layout import ONLY_STEP, Layout, metadata_table
+from snakestudy.layout import ONLY_STEP, Layout
 from snakestudy.results.current import CurrentStudy
 from snakestudy.results.progress import all_succeeded, finished_state
 from snakestudy.results.unowned import clear_unowned
@@ -30,9 +30,8 @@ def make_task_table(layout: Layout) -> None:
     """
     back_to_now(layout.output_files())
     record = planned_study(layout, str(layout.results))
-    tables = [*map(metadata_table, record.steps), *record.metrics]
     clear_unowned(layout, record)
-    for table in tables:
+    for table in record.tables:
         Outputs.of(layout, table, record.chunks).unify()
     footer = Footer(record.study, record.plan, "tasks")
 

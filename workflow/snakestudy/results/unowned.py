@@ -28,7 +28,7 @@ def clear_unowned(layout: Layout, record: PlanRecord) -> None:
     Raises:
         UserError: if that was a file that a chunk needs, or one is of a newer format.
     """
-    owned = {*record.metrics, *map(metadata_table, record.steps)}
+    owned = {*record.tables}
     aside = []
     for table in _tables(layout, owned):
         directory = layout.results / table

@@ -12,7 +12,7 @@ from typing import Any
 
 from snakestudy.config.study import Step, Task
 from snakestudy.errors import UserError
-from snakestudy.layout import ONLY_STEP
+from snakestudy.layout import ONLY_STEP, metadata_table
 
 FORMAT = 2
 
@@ -109,6 +109,11 @@ class PlanRecord:
     def metrics(self) -> dict[str, str]:
         """Every step's metrics: name -> digest of how its rows are read."""
         return {name: how for step in self.steps.values() for name, how in step.metrics.items()}
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables below results/ that its chunks have files of."""
+        return [*map(metadata_table, self.steps), *self.metrics]
 
     @property
     def configured_steps(self) -> tuple[Step, ...]:
