@@ -64,14 +64,26 @@ def provenance_of(study: Study, step: Step, file_hashes: FileHashes) -> Provenan
             ) from None
         return files[path]
 
+    texts = {"task.setup": step.task.setup, "task.command": step.task.command}
+    directories = {key: command_directories(text) for key, text in texts.items()}
     components = _components(study, step.task, sha)
+    for key, (read, _) in directories.items():
+        for path in read:
+            content = [[file, sha(file, key)] for file in files_below(path)]
+            components[f"directory {path}"] = digest_of(content)
     readers = _readers(step.task, sha)
     metrics = {
         metric.name: digest_of(readers[metric.name])[:8] if metric.path else ""
         for metric in step.task.metrics
     }
     python = tuple(path for path in files if path.endswith(".py"))
-    return Provenance(components, metrics, readers, files, python, _notes(step.task))
+    notes = tuple(
+        f"{key} names the directory {path}, whose content does not count; "
+        "list in task.depends what results depend on"
+        for key, (_, others) in directories.items()
+        for path in others
+    )
+    return Provenance(components, metrics, readers, files, python, notes)
 
 
 def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dict[str, str]:
@@ -97,21 +109,7 @@ def _components(study: Study, task: Task, sha: Callable[[str, str], str]) -> dic
     for path in command_modules([task.setup, task.command], search_path):
         if f"code {path}" not in components:
             components[f"module {path}"] = sha(path, "task.command")
-    for text, key in ((task.setup, "task.setup"), (task.command, "task.command")):
-        for path in command_directories(text)[0]:
-            content = [[file, sha(file, key)] for file in files_below(path)]
-            components[f"directory {path}"] = digest_of(content)
     return components
-
-
-def _notes(task: Task) -> tuple[str, ...]:
-    """A word on each directory that a command names and whose content does not count."""
-    return tuple(
-        f"{key} names the directory {path}, whose content does not count; "
-        "list in task.depends what results depend on"
-        for text, key in ((task.setup, "task.setup"), (task.command, "task.command"))
-        for path in command_directories(text)[1]
-    )
 
 
 def _readers(task: Task, sha: Callable[[str, str], str]) -> dict[str, dict[str, str]]:

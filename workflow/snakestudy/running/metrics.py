@@ -161,10 +161,11 @@ def read_metric(
     Raises:
         RowError: if no file is there or one cannot be read so.
     """
-    path = fill(metric.path or "", values or {})
-    files = _files(metric, path, directory, values or {})
+    values = values or {}
+    path = fill(metric.path or "", values)
+    files = _files(metric, path, directory, values)
     if files != [path]:
-        given = [_given_by(item, study, values or {}) for item in inputs]
+        given = [_given_by(item, study, values) for item in inputs]
         files = [file for file in files if not _is_given(file, given)]
     if not files:
         raise RowError(f"metric {metric.name}: the task wrote no file {path}")

@@ -17,15 +17,14 @@ def take_rows(table: pa.Table, rows: list[int] | list[int | None]) -> pa.Table:
 
 def index_in(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> list[int | None]:
     """The row of each text among others, None where it is none of them."""
-    if texts.equals(among):
-        return list(range(len(texts)))
     if not len(among):
         return [None] * len(texts)
-    return _look_up("index_in", texts, among).to_pylist()
+    places = places_in(texts, among)
+    return list(range(len(texts))) if places is None else places.to_pylist()
 
 
 def places_in(texts: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """The row of each text among others, null where it is none of them; None if they are alike."""
+    """As `index_in`, as an array; None if the texts are alike."""
     return None if texts.equals(among) else _look_up("index_in", texts, among)
 
 
